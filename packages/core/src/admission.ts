@@ -1,0 +1,30 @@
+import { isCrawler } from "./crawlers.ts";
+import type { Exchange } from "./exchange.ts";
+import type { RequestOptions } from "./options.ts";
+
+/** Why a request is left out; the keys of `stats().leftOut`. `uncounted`: the `identity` option said `false`. */
+export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounted";
+
+/** Whether a person looks at a document: a navigation, or without Fetch Metadata a GET that asks for `text/html`. Only then may a cookie be minted unasked. */
+export function isPageLoad(exchange: Exchange): boolean {
+  const mode = exchange.header("sec-fetch-mode");
+  const dest = exchange.header("sec-fetch-dest");
+  if (mode !== undefined || dest !== undefined) return mode === "navigate" && dest === "document";
+  return exchange.method === "GET" && (exchange.header("accept") ?? "").includes("text/html");
+}
+
+/** Whether nobody has looked at the page yet. `Sec-Purpose: prefetch;prerender` never comes back as a request: the browser script counts those. */
+export function isPrefetch(exchange: Exchange): boolean {
+  const told = (name: string) => exchange.header(name)?.toLowerCase().includes("prefetch") === true;
+  return told("sec-purpose") || told("purpose") || told("x-moz") || exchange.header("next-router-prefetch") !== undefined;
+}
+
+/** The visitor's own wish, or their program's word, that keeps an anonymous visitor out. A named visitor is never asked. */
+export function anonymousLeftOut(exchange: Exchange, options: RequestOptions<never>, known: boolean, bots: boolean): LeftOut | undefined {
+  if (options.gpc !== false && exchange.header("sec-gpc") === "1") return "gpc";
+  if (options.dnt === true && exchange.header("dnt") === "1") return "dnt";
+  // A visitor who came back with a valid cookie is none, whatever the program calls itself.
+  if (known || !bots) return undefined;
+  const agent = exchange.header("user-agent") ?? "";
+  return (options.bots ?? isCrawler)(agent) ? "bot" : undefined;
+}

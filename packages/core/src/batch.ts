@@ -1,0 +1,68 @@
+import type { Command } from "./command.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const newline = 10;
+
+/** Some lines as they wait in the outbox: NDJSON bytes (each line ended by a newline), serialised once and handed to disk and wire as they are. */
+export interface Entry {
+  readonly bytes: Uint8Array;
+  /** How many lines. */
+  readonly count: number;
+}
+
+/** An entry of these lines. */
+export function entryOf(lines: readonly string[]): Entry {
+  return { bytes: encoder.encode(`${lines.join("\n")}\n`), count: lines.length };
+}
+
+/** Some lines as entries that are no larger than a batch (a single larger line makes an entry of its own). */
+export function cutEntries(lines: readonly string[], commands: number, bytes: number): Entry[] {
+  const whole = entryOf(lines);
+  if (lines.length === 1 || (lines.length <= commands && whole.bytes.length <= bytes)) return [whole];
+  const middle = lines.length >> 1;
+  return [...cutEntries(lines.slice(0, middle), commands, bytes), ...cutEntries(lines.slice(middle), commands, bytes)];
+}
+
+/** The lines of an entry. */
+export function linesOf(entry: Entry): string[] {
+  const text = decoder.decode(entry.bytes);
+  return text.slice(0, text.charCodeAt(text.length - 1) === newline ? -1 : undefined).split("\n");
+}
+
+/**
+ * What a transport carries: some commands, oldest first. Iterate it for commands; take `bytes` for NDJSON that needs no further work.
+ *
+ * @example
+ * const transport: Transport = async (batch) => { for (const command of batch) await insert(command); return { type: "accepted" }; };
+ */
+export class Batch implements Iterable<Command> {
+  /** How many commands. */
+  readonly length: number;
+  private readonly entries: readonly Entry[];
+
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries;
+    this.length = entries.reduce((sum, entry) => sum + entry.count, 0);
+  }
+
+  /** The batch as NDJSON, one line a command. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    const out = new Uint8Array(this.entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+    let at = 0;
+    for (const { bytes } of this.entries) {
+      out.set(bytes, at);
+      at += bytes.length;
+    }
+    return out;
+  }
+
+  /** The batch as JSON texts, one a command. */
+  get lines(): string[] {
+    return this.entries.flatMap(linesOf);
+  }
+
+  *[Symbol.iterator](): Iterator<Command> {
+    for (const line of this.lines) yield JSON.parse(line) as Command;
+  }
+}

@@ -1,0 +1,199 @@
+import type { LeftOut } from "./admission.ts";
+import { aliasTexts, type Draft, draftAlias, draftRecord, draftSet, lineOf } from "./draft.ts";
+import { KmError } from "./errors.ts";
+import { identityText, isAnonymous, isJunk } from "./identity.ts";
+import type { Km, PropertiesInput, RecordOptions } from "./km.ts";
+import type { Flushed, Outbox, OutboxStats } from "./outbox.ts";
+import type { Reporter } from "./report.ts";
+import { quietTimer } from "./timer.ts";
+
+/** Counts of a client: those of its outbox, and how many requests were left out, by reason. */
+export interface KmStats extends OutboxStats {
+  readonly leftOut: Readonly<Partial<Record<LeftOut, number>>>;
+}
+
+/**
+ * What `createKm(options)` makes: options, one outbox, one transport; one a process and product.
+ *
+ * @example
+ * const client = createKm();
+ * client.as("bob@bob.com").record("Invoice Paid", { Amount: 99.95 });
+ * await client.close();
+ */
+export interface KmClient {
+  /** The commands of somebody in a job, a webhook or a script. They are kept at the end of the tick. */
+  as(identity: string): Km;
+  /** Send what waits, and tell what came of it. Settles when all was taken, or after `deadlineMs` (default 5,000). */
+  flush(deadlineMs?: number): Promise<Flushed>;
+  /** {@link KmClient.flush}, then let go of the outbox; commands that come later are refused with `KM_CLIENT_CLOSED`. */
+  close(deadlineMs?: number): Promise<Flushed>;
+  stats(): KmStats;
+}
+
+/** Commands that wait for the end of a tick or a request before they go into the outbox. */
+export interface Pending {
+  /** The lines that are ready now; with `all`, every line, because the process ends. */
+  take(all: boolean): string[];
+}
+
+/** How long a request's commands wait for its end, in ms: at the most twice this. */
+const PATIENCE = 2500;
+/** How many pairs of a client without cookies are remembered as tied. */
+const MOST_TIES = 10_000;
+
+/** The inside of a client: what requests and jobs of one process share. Adapters get it from `createKm`. */
+export class Client implements KmClient {
+  readonly outbox: Outbox;
+  readonly reporter: Reporter;
+  /** The secret that claims are made with. */
+  readonly key: string;
+  /** False in a recorder, where test programs are visitors. */
+  readonly bots: boolean;
+  /** What the `identity` option has said so far: names are seen, but no log out? */
+  readonly said: { name: boolean; null: boolean } = { name: false, null: false };
+  private readonly leftOut: Partial<Record<LeftOut, number>> = {};
+  private readonly tied = new Map<string, string>();
+  private readonly pending = new Map<Pending, number>();
+  private sweeping = false;
+
+  constructor(outbox: Outbox, reporter: Reporter, key: string, bots = true) {
+    this.outbox = outbox;
+    this.reporter = reporter;
+    this.key = key;
+    this.bots = bots;
+  }
+
+  as(identity: string): Km {
+    return new DirectKm(this, identity);
+  }
+
+  flush(deadlineMs?: number): Promise<Flushed> {
+    for (const pending of this.pending.keys()) this.put(pending);
+    return this.outbox.flush(deadlineMs);
+  }
+
+  close(deadlineMs?: number): Promise<Flushed> {
+    for (const pending of this.pending.keys()) this.put(pending);
+    return this.outbox.close(deadlineMs);
+  }
+
+  stats(): KmStats {
+    return { ...this.outbox.stats(), leftOut: { ...this.leftOut } };
+  }
+
+  /** Count a request that is left out. */
+  leaveOut(reason: LeftOut): void {
+    this.leftOut[reason] = (this.leftOut[reason] ?? 0) + 1;
+  }
+
+  /** Remember that commands wait, so that they leave even if the request never ends. */
+  watch(pending: Pending): void {
+    if (!this.pending.has(pending)) this.pending.set(pending, performance.now());
+    if (this.sweeping) return;
+    this.sweeping = true;
+    quietTimer(() => this.sweep(), PATIENCE);
+  }
+
+  /** Put what is ready into the outbox. */
+  put(pending: Pending): void {
+    this.pending.delete(pending);
+    void this.outbox.put(pending.take(false));
+  }
+
+  /** Put everything into the outbox at once: the process ends. */
+  spill(): void {
+    for (const pending of this.pending.keys()) this.outbox.putSync(pending.take(true));
+    this.pending.clear();
+  }
+
+  private sweep(): void {
+    this.sweeping = false;
+    const old = performance.now() - PATIENCE;
+    for (const [pending, since] of this.pending) if (since <= old) this.put(pending);
+    if (this.pending.size > 0) {
+      this.sweeping = true;
+      quietTimer(() => this.sweep(), PATIENCE);
+    }
+  }
+
+  /**
+   * For clients without cookies: whether this anonymous identity is to be tied to the name now. False if it was tied already, or if it is
+   * another's: then nothing is merged, and the app is told to make a new one at log out.
+   */
+  tie(anonymous: string, name: string): boolean {
+    const known = this.tied.get(anonymous);
+    if (known === name) return false;
+    if (known !== undefined) {
+      this.reporter.report(new KmError("KM_ALIAS_CLAIMED", "an anonymous identity given by the app; make a new one at log out"));
+      return false;
+    }
+    if (this.tied.size >= MOST_TIES) this.tied.delete(this.tied.keys().next().value as string);
+    this.tied.set(anonymous, name);
+    return true;
+  }
+}
+
+/** `client.as(identity)`: as in KISSmetrics' server libraries, `identify` only says whose the next commands are. */
+class DirectKm implements Km, Pending {
+  private readonly client: Client;
+  private readonly first: string;
+  private current: string;
+  private drafts: Draft[] = [];
+
+  constructor(client: Client, identity: unknown) {
+    this.client = client;
+    this.first = this.text(identity) ?? "";
+    this.current = this.first;
+  }
+
+  get identity(): string {
+    return this.current;
+  }
+
+  get anonymous(): boolean {
+    return isAnonymous(this.current);
+  }
+
+  record(name: string | PropertiesInput, properties?: PropertiesInput, options?: RecordOptions): void {
+    this.add(draftRecord(name, properties, options, this.current, this.client.reporter.report));
+  }
+
+  set(properties: PropertiesInput): void {
+    this.add(draftSet(properties, this.current, this.client.reporter.report));
+  }
+
+  identify(identity: string | null): void {
+    this.current = identity === null ? this.first : (this.text(identity) ?? this.current);
+  }
+
+  alias(a: string, b: string = this.current): void {
+    const texts = aliasTexts(a, b, isJunk, this.client.reporter.report);
+    if (texts !== undefined) this.add(draftAlias(...texts));
+  }
+
+  take(): string[] {
+    const lines = this.drafts.map(lineOf);
+    this.drafts = [];
+    return lines;
+  }
+
+  private add(draft: Draft | undefined): void {
+    if (draft === undefined) return;
+    if (draft.identity === "") return this.client.outbox.refuse(new KmError("KM_IDENTITY_EMPTY", "as()"), 1);
+    this.drafts.push(draft);
+    if (this.drafts.length > 1) return;
+    this.client.watch(this);
+    queueMicrotask(() => this.client.put(this));
+  }
+
+  private text(identity: unknown): string | undefined {
+    const text = identityText(identity);
+    if (text instanceof KmError) {
+      this.client.reporter.report(text);
+      return undefined;
+    }
+    // Kept all the same: the collector stores what stands under such a name and ties it to nobody.
+    if (isJunk(text)) this.client.reporter.report(new KmError("KM_IDENTITY_JUNK", text));
+    return text;
+  }
+}

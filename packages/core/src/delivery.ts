@@ -1,0 +1,220 @@
+import { Batch, cutEntries, type Entry, entryOf } from "./batch.ts";
+import { carry } from "./carriage.ts";
+import { KmError, type Report } from "./errors.ts";
+import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
+import type { DeadLetter, OutboxStorage } from "./storage.ts";
+import { quietTimer } from "./timer.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** The longest pause between two tries, in ms: a receiver that is back is found within it. */
+const MAX_BACKOFF = 10_000;
+/** After a fault the next try is small: a receiver that is getting up is not thrown down by it. */
+const PROBE = 50;
+/** How soon to look again while another process sends, in ms. */
+const OTHER_SENDS = 200;
+
+/** Makes an outbox over a storage. All waiting, batching and retrying of kmkit is in here and nowhere else. */
+export function createOutbox(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report): Outbox {
+  return new DeliveringOutbox(storage, transport, limits, report);
+}
+
+class DeliveringOutbox implements Outbox {
+  private readonly storage: OutboxStorage;
+  private readonly transport: Transport;
+  private readonly limits: OutboxLimits;
+  private readonly report: Report;
+  private recorded = 0;
+  private sent = 0;
+  private readonly refused: Record<string, number> = {};
+  private readonly puts = new Set<Promise<void>>();
+  private fault: string | undefined;
+  private failures = 0;
+  private closed = false;
+  private running: Promise<void> | undefined;
+  private stopTimer: (() => void) | undefined;
+  private due = Number.POSITIVE_INFINITY;
+  private notBefore = 0;
+  private quietSince = 0;
+
+  constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report) {
+    this.storage = storage;
+    this.transport = transport;
+    this.limits = limits;
+    this.report = report;
+    if (storage.waiting().commands > 0) this.wake(0);
+  }
+
+  put(lines: readonly string[]): Promise<void> {
+    const entries = this.admit(lines);
+    if (entries.length === 0) return Promise.resolve();
+    const put = Promise.all(entries.map((entry) => this.storage.put(entry).catch((cause) => this.unwritable(entry, cause)))).then(() => {
+      this.puts.delete(put);
+      const { commands, bytes } = this.storage.waiting();
+      const full = commands >= this.limits.batchCommands || bytes >= this.limits.batchBytes;
+      const quiet = this.limits.eager === true && this.running === undefined && performance.now() - this.quietSince > this.limits.linger;
+      this.wake(full || quiet ? 0 : this.limits.linger);
+    });
+    this.puts.add(put);
+    return put;
+  }
+
+  putSync(lines: readonly string[]): void {
+    for (const entry of this.admit(lines)) {
+      try {
+        this.storage.putSync(entry);
+      } catch (cause) {
+        this.unwritable(entry, cause);
+      }
+    }
+  }
+
+  /** Cuts lines into entries no larger than a batch, and refuses what does not fit. */
+  private admit(lines: readonly string[]): Entry[] {
+    if (lines.length === 0) return [];
+    if (this.closed) {
+      this.refuse(new KmError("KM_CLIENT_CLOSED"), lines.length);
+      return [];
+    }
+    const entries = cutEntries(lines, this.limits.batchCommands, this.limits.batchBytes);
+    const size = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
+    if (this.storage.waiting().bytes + size > this.limits.maxBytes) {
+      this.refuse(new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`), lines.length);
+      return [];
+    }
+    this.recorded += lines.length;
+    return entries;
+  }
+
+  private unwritable(entry: Entry, cause: unknown): void {
+    this.recorded -= entry.count;
+    this.refuse(new KmError("KM_OUTBOX_UNWRITABLE", String(cause), cause), entry.count);
+  }
+
+  refuse(error: KmError, count: number): void {
+    this.recorded += count;
+    this.count(error.code, count);
+    this.report(error);
+  }
+
+  private count(code: string, count: number): void {
+    this.refused[code] = (this.refused[code] ?? 0) + count;
+  }
+
+  /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
+  private wake(ms: number): void {
+    const due = Math.max(performance.now() + ms, this.notBefore);
+    if (due >= this.due || this.running !== undefined) return;
+    this.stopTimer?.();
+    this.due = due;
+    this.stopTimer = quietTimer(() => void this.run(false), Math.max(0, due - performance.now()));
+  }
+
+  /** One sender at a time: sends full batches as long as there are any, and what waits besides once (`all`: until nothing waits). */
+  private run(all: boolean): Promise<void> {
+    this.stopTimer?.();
+    this.due = Number.POSITIVE_INFINITY;
+    this.running ??= this.send(all)
+      .catch((cause) => this.pause({ type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: String(cause) }))
+      .finally(() => {
+        this.running = undefined;
+        this.quietSince = performance.now();
+        if (this.storage.waiting().commands > 0) this.wake(this.limits.linger);
+      });
+    return this.running;
+  }
+
+  private async send(all: boolean): Promise<void> {
+    if (!(await this.storage.lease())) {
+      this.notBefore = performance.now() + OTHER_SENDS;
+      return;
+    }
+    try {
+      for (let first = true; ; first = false) {
+        const { batchCommands, batchBytes } = this.limits;
+        const { commands, bytes } = this.storage.waiting();
+        if (!first && !all && commands < batchCommands && bytes < batchBytes) return;
+        const held = await this.storage.head(this.failures > 0 ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
+        if (held.length === 0) {
+          // Another process was quicker, or it holds what we counted: look again, but not in a circle.
+          this.notBefore = performance.now() + OTHER_SENDS;
+          return;
+        }
+        const letters: DeadLetter[] = [];
+        const waits = await carry(held, { ...this.limits, transport: this.transport, report: this.report, letters });
+        if (waits !== undefined) return this.pause(waits);
+        this.failures = 0;
+        this.fault = undefined;
+        if (letters.length > 0) await this.storage.setAside(letters);
+        await this.storage.remove(held);
+        this.sent += held.reduce((sum, entry) => sum + entry.count, 0) - letters.length;
+        for (const { code } of letters) this.count(code, 1);
+      }
+    } finally {
+      await this.storage.release();
+    }
+  }
+
+  /** Full jitter, so that a thousand clients do not come back in step; the receiver's own word goes first. */
+  private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
+    const backoff = Math.random() * Math.min(MAX_BACKOFF, 250 * 2 ** this.failures);
+    this.failures = Math.min(this.failures + 1, 16);
+    this.notBefore = performance.now() + (after ?? backoff);
+    // Once an outage, however many tries it takes.
+    if (this.fault === undefined) this.report(new KmError(code, detail));
+    this.fault = detail === undefined ? code : `${code}: ${detail}`;
+  }
+
+  async flush(deadlineMs = 5000): Promise<Flushed> {
+    const before = { sent: this.sent, dropped: this.dropped() };
+    const end = performance.now() + deadlineMs;
+    await Promise.allSettled(this.puts);
+    // The first try comes at once, whatever pause is on: somebody waits for it.
+    this.notBefore = 0;
+    while (this.storage.waiting().commands > 0 || this.running !== undefined) {
+      const left = end - performance.now();
+      if (left <= 0) break;
+      const pause = this.notBefore - performance.now();
+      await within(pause > 0 ? undefined : this.run(true), pause > 0 ? Math.min(pause, left) : left);
+    }
+    return { sent: this.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.dropped() - before.dropped };
+  }
+
+  async close(deadlineMs = 5000): Promise<Flushed> {
+    const flushed = await this.flush(deadlineMs);
+    this.closed = true;
+    this.stopTimer?.();
+    this.due = Number.NEGATIVE_INFINITY;
+    await this.storage.close();
+    return flushed;
+  }
+
+  stats(): OutboxStats {
+    const { commands: kept, bytes: keptBytes } = this.storage.waiting();
+    const refused = this.dropped();
+    return {
+      recorded: this.recorded,
+      // Where several processes share a directory, one may send what another recorded: then this is a lower bound.
+      found: Math.max(0, this.sent + kept + refused - this.recorded),
+      sent: this.sent,
+      kept,
+      keptBytes,
+      refused: { ...this.refused },
+      durable: this.storage.durable,
+      fault: this.fault,
+    };
+  }
+
+  private dropped(): number {
+    return Object.values(this.refused).reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Waits for work, or for `ms`; this timer keeps the process alive, since somebody waits. */
+async function within(work: Promise<void> | undefined, ms: number): Promise<void> {
+  let timer: unknown;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(1, ms));
+  });
+  await (work === undefined ? over : Promise.race([work, over]));
+  clearTimeout(timer as number);
+}

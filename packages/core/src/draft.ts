@@ -1,0 +1,77 @@
+import { timeOf } from "./command.ts";
+import { KmError, type Report } from "./errors.ts";
+import { derive, identityText, mintId } from "./identity.ts";
+import type { RecordOptions } from "./km.ts";
+import { canonicalName, clientName } from "./names.ts";
+import { safeProperties } from "./properties.ts";
+
+/** A command before it is known whose it is: serialised at the call, so what the app changes afterwards does not count. */
+export interface Draft {
+  /** The JSON text up to the identity. */
+  readonly open: string;
+  /** Under which identity it stands as far as known. */
+  identity: string;
+}
+
+/** The command's JSON text, as it waits in the outbox and crosses the wire. */
+export function lineOf(draft: Draft): string {
+  return `${draft.open},"identity":${JSON.stringify(draft.identity)}}`;
+}
+
+/** Drafts a record or, without a name, a set. Returns undefined for what is no command, after reporting why. */
+export function draftRecord(
+  name: unknown,
+  properties: unknown,
+  options: RecordOptions | undefined,
+  identity: string,
+  report: Report,
+): Draft | undefined {
+  if (name === undefined || name === null) return draftSet(properties, identity, report);
+  if (typeof name === "object" && properties === undefined) return draftSet(name, identity, report);
+  const clean = clientName(name, report);
+  if (clean instanceof KmError) {
+    report(clean);
+    // The event is nothing without a name, but the properties are still the person's.
+    return draftSet(properties, identity, report);
+  }
+  const time = options?.time === undefined ? Date.now() : timeOf(options.time);
+  if (time instanceof KmError) {
+    report(new KmError(time.code, `${clean}: ${time.detail}`));
+    return undefined;
+  }
+  const id = ownId(clean, options?.id, report);
+  const flat = JSON.stringify(safeProperties(properties, report));
+  return { open: `{"type":"record","id":"${id}","time":${time},"name":${JSON.stringify(clean)},"properties":${flat}`, identity };
+}
+
+/** Drafts a set; undefined where no property is left. */
+export function draftSet(properties: unknown, identity: string, report: Report): Draft | undefined {
+  const flat = JSON.stringify(safeProperties(properties, report));
+  return flat === "{}" ? undefined : { open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity };
+}
+
+/** Drafts an alias. */
+export function draftAlias(identity: string, alias: string): Draft {
+  return { open: `{"type":"alias","id":"${mintId()}","time":${Date.now()},"alias":${JSON.stringify(alias)}`, identity };
+}
+
+/** The two texts of an explicit alias, or undefined after reporting what is wrong with them. */
+export function aliasTexts(a: unknown, b: unknown, junk: (identity: string) => boolean, report: Report): [string, string] | undefined {
+  const texts = [identityText(a), identityText(b)];
+  for (const text of texts) {
+    const error = text instanceof KmError ? text : junk(text) ? new KmError("KM_IDENTITY_JUNK", `alias: ${text}`) : undefined;
+    if (error === undefined) continue;
+    report(error);
+    return undefined;
+  }
+  // An alias of an identity with itself says nothing.
+  return texts[0] === texts[1] ? undefined : (texts as [string, string]);
+}
+
+/** The app's own id makes its retry harmless: a UUIDv5 of it and the name, so that one webhook may record several things. */
+function ownId(name: string, id: unknown, report: Report): string {
+  if (id === undefined) return mintId();
+  if (typeof id === "string" && id !== "") return derive("id", canonicalName(name), id);
+  report(new KmError("KM_ID_INVALID", `${name}: ${typeof id}`));
+  return mintId();
+}

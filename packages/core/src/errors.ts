@@ -1,0 +1,88 @@
+/**
+ * Every code that kmkit reports, with one sentence that says what happened, why, and what to do.
+ * The codes are stable: programs may compare them, people may search for them.
+ */
+export const codes = {
+  // What the app hands in (reported; the rest of the request's commands are kept).
+  KM_NAME_EMPTY: "The name is empty; give record() a name, or use set() for properties alone.",
+  KM_NAME_INVALID: "A name must be text; numbers and objects are not names.",
+  KM_NAME_TOO_LONG: "A name may have 255 characters; the client cuts a longer one, the collector refuses it.",
+  KM_PROPERTIES_INVALID: "Properties must be an object of names and values.",
+  KM_PROPERTIES_TOO_MANY: "A command may have 1,000 properties; the rest was left out.",
+  KM_PROPERTY_INVALID: "This property has a value that can be neither text, number nor boolean; it was left out, the others are kept.",
+  KM_VALUE_TOO_LONG: "A value may have 8,192 characters; it was cut there.",
+  KM_TIME_INVALID: "The time is neither a Date, an ISO string, nor a number of seconds or milliseconds; the command was refused.",
+  KM_TIME_RANGE: "The time lies before 2009-01-01 or more than a day ahead; the command was refused, because times are never shifted.",
+  KM_ID_INVALID:
+    "A command's id must be a UUID on the wire, and non-empty text in record(); without a usable one the client makes its own.",
+  KM_TYPE_INVALID: "The type must be record, set or alias.",
+  KM_LINE_INVALID: "This line is not a JSON object; send one command a line (NDJSON).",
+  KM_COMMAND_TOO_LARGE: "This single command is larger than the receiver takes.",
+  KM_IDENTITY_EMPTY: "A command needs an identity of 1 to 255 characters.",
+  KM_IDENTITY_TOO_LONG: "An identity may have 255 characters; it is refused rather than cut, since a cut one could be somebody else's.",
+  KM_IDENTITY_INVALID: "An identity must be text or a number.",
+  KM_IDENTITY_JUNK: "This identity is a placeholder such as undefined or guest; using it would tie strangers together.",
+  KM_IDENTITY_FAILED: "The identity, anonymous, consent or junk option threw; the request counts as if it had said nothing.",
+  KM_IDENTITY_NEVER_NULL:
+    "identity has named somebody but never said null, so a log out is not seen; return null when nobody is logged in.",
+  KM_ALIAS_CLAIMED: "This anonymous identity belongs to another name already; tying it to a second one would merge two people.",
+  KM_SESSION_MISSING: "identify() lasts for this request only, since there is no session; add a session middleware or the identity option.",
+  // What the request does not allow.
+  KM_VISITOR_UNKNOWN:
+    "A command came on a request that has neither our cookie nor a name and is no page load; for webhooks and jobs use client.as(identity).",
+  KM_COOKIE_TOO_LATE:
+    "The first command came after the headers were sent, so its anonymous identity could not be put in a cookie; record before the answer begins.",
+  KM_RESPONSE_CACHEABLE:
+    "A shared cache may keep this answer, so it can carry no cookie, and the visitor's commands were refused; send Cache-Control: private or no-store.",
+  KM_COOKIE_DOMAIN_IGNORED: "The cookie's domain option is ignored on localhost, on IP addresses and on hosts outside that domain.",
+  // Delivery.
+  KM_OUTBOX_FULL: "The outbox has reached maxBytes; new commands are refused until the collector takes the waiting ones.",
+  KM_OUTBOX_MEMORY: "The outbox directory cannot be written, so commands wait in memory only and are lost if the process dies.",
+  KM_OUTBOX_BROKEN: "The outbox file could not be read; it was moved aside and a new one begun.",
+  KM_OUTBOX_UNWRITABLE: "The outbox could not be written (disk full?); the commands were refused.",
+  KM_COLLECTOR_UNREACHABLE: "The collector cannot be reached; commands wait in the outbox and are sent when it is back.",
+  KM_COLLECTOR_BUSY: "The collector asks to wait; commands stay in the outbox and are sent later.",
+  KM_KEY_REFUSED: "The collector does not know this key; commands stay in the outbox until key or url are put right.",
+  KM_REJECTED: "The receiver refused the command for good; it was set aside as a dead letter.",
+  KM_CLIENT_CLOSED: "The client has been closed; the command was refused.",
+  // The collector.
+  KM_BODY_BROKEN: "The body could not be read: it is cut off or not valid gzip.",
+  KM_BODY_TOO_LARGE: "The body is larger than the collector takes; send it in parts.",
+  KM_PERSON_UNKNOWN: "Nobody was ever seen under this identity.",
+  KM_PRODUCT_UNKNOWN: "There is no product of this name here.",
+  KM_CURSOR_INVALID: "The parameter next or limit is not one that the collector gave out or takes.",
+  KM_TOKEN_REFUSED: "Reading needs the admin token: Authorization: Bearer ADMIN.",
+  KM_HOST_REFUSED: "Without keys the collector answers only to localhost, 127.0.0.1 and [::1].",
+  KM_NOT_FOUND: "There is nothing at this address.",
+  KM_INTERNAL: "The collector failed; the cause is in its log.",
+  KM_OPEN_ADDRESS: "On an address that is not loopback the collector needs a key and an admin token.",
+  KM_PORT_TAKEN: "The port is in use by another program; choose another with --port.",
+  KM_STORE_LOCKED: "The data directory is in use by another collector; stop that one or choose another with --data.",
+  KM_STORE_BROKEN: "The store in the data directory could not be opened.",
+  KM_STORE_MISSING: "The embedded store (the package chdb) is not available on this platform; it needs Linux with glibc, or macOS.",
+} as const;
+
+/** One of the stable codes in {@link codes}. */
+export type KmCode = keyof typeof codes;
+
+/**
+ * The one error of kmkit. `code` is stable, `message` says what happened and what to do, `detail` names the culprit
+ * (a property's path, a route, an address). Handed to `onError`; nothing of it is ever thrown into the app.
+ *
+ * @example
+ * km({ onError: (error) => log.warn({ code: error.code, detail: error.detail }, error.message) });
+ */
+export class KmError extends Error {
+  override readonly name = "KmError";
+  readonly code: KmCode;
+  readonly detail: string | undefined;
+
+  constructor(code: KmCode, detail?: string, cause?: unknown) {
+    super(detail === undefined ? codes[code] : `${codes[code]} (${detail})`, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Takes the errors that kmkit reports. It must not throw; what it throws is swallowed. */
+export type Report = (error: KmError) => void;

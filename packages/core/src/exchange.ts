@@ -1,0 +1,28 @@
+/**
+ * The seam between core and a framework: one request and its answer. An adapter fills in these members and core asks for nothing else.
+ * All are lazy: core calls them only when a command or a page load needs them.
+ */
+export interface Exchange {
+  /** The request's method, upper case. */
+  readonly method: string;
+  /** The request's path and query as the client asked for them (sub-app mounts undone). */
+  readonly url: string;
+  /** Whether the client spoke https, as the framework sees it (its own trust-proxy rule). A wrong guess never withholds a cookie. */
+  readonly secure: boolean;
+  /** A request header by its lower-case name; several of one name joined as the platform does. */
+  header(name: string): string | undefined;
+  /** A response header as it stands now, by its lower-case name. */
+  answered(name: string): string | undefined;
+  /** Append one `Set-Cookie` line, beside those of the app. Called only from {@link Exchange.headers}' work. */
+  setCookie(line: string): void;
+  /** Replace a response header. Called only from {@link Exchange.headers}' work. */
+  setHeader(name: string, value: string): void;
+  /** The app's session object as it is now, if a session middleware made one. */
+  session(): Record<string, unknown> | undefined;
+  /** Do this once, at the last moment before the headers are written. Not at all if they never are. */
+  headers(work: () => void): void;
+  /** Do this once, right before the app ends its answer: early enough for a session library to save what is written into the session. */
+  ending(work: () => void): void;
+  /** Do this once, when the response is over: sent (`finished` true), aborted or failed. */
+  after(work: (finished: boolean) => void): void;
+}

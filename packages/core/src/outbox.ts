@@ -1,0 +1,67 @@
+import type { Batch } from "./batch.ts";
+import type { KmError } from "./errors.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Carries a batch somewhere and says what became of it. What it throws counts as a passing fault. `signal` aborts when its time is over. */
+export type Transport = (batch: Batch, signal: AbortSignal) => Promise<Verdict>;
+
+/** What a flush came to, counted from its call: `kept` is what still waits, also because the deadline passed. */
+export interface Flushed {
+  readonly sent: number;
+  readonly kept: number;
+  readonly dropped: number;
+}
+
+/** Counts of commands. To the last one: `recorded + found = sent + kept + refused`, where one process owns the directory. */
+export interface OutboxStats {
+  /** Handed to this outbox. */
+  readonly recorded: number;
+  /** Found waiting in the directory when it was opened: left by an earlier process, or put by another one. */
+  readonly found: number;
+  /** Taken by the receiver. */
+  readonly sent: number;
+  /** Waiting. */
+  readonly kept: number;
+  /** Bytes that wait. */
+  readonly keptBytes: number;
+  /** Not taken, by code. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Whether what waits survives the death of the process. */
+  readonly durable: boolean;
+  /** The last fault of delivery, if it is not over. */
+  readonly fault: string | undefined;
+}
+
+/** The only place where a command waits: bounded, batched, retried, and durable if its storage is. */
+export interface Outbox {
+  /** Keep these lines (a command each, as JSON). Settles when they are safe; never rejects: what cannot be kept is counted and reported. */
+  put(lines: readonly string[]): Promise<void>;
+  /** The same at once, when the process is about to end. */
+  putSync(lines: readonly string[]): void;
+  /** Count commands that could not be kept, and why. */
+  refuse(error: KmError, count: number): void;
+  /** Send what waits; settles when all of it was taken, or after `deadlineMs` (default 5,000). */
+  flush(deadlineMs?: number): Promise<Flushed>;
+  /** {@link Outbox.flush}, then let go of the storage. */
+  close(deadlineMs?: number): Promise<Flushed>;
+  stats(): OutboxStats;
+}
+
+/** The policy of an outbox. Sizes are those of the strings that are sent. */
+export interface OutboxLimits {
+  /** Most bytes that may wait; beyond it the newest are refused. */
+  readonly maxBytes: number;
+  /** Most commands in a batch. */
+  readonly batchCommands: number;
+  /** Most bytes in a batch. */
+  readonly batchBytes: number;
+  /** How long the first command of a batch waits for company, in ms. */
+  readonly linger: number;
+  /** Send at once after a quiet time instead of lingering. */
+  readonly eager?: boolean;
+  /** How long a transport may take, in ms. */
+  readonly timeout: number;
+}
+
+/** A client's limits: a batch is 500 commands, 256 KB or 100 ms. */
+export const clientLimits: OutboxLimits = { maxBytes: 256 << 20, batchCommands: 500, batchBytes: 256 << 10, linger: 100, timeout: 10_000 };

@@ -1,0 +1,123 @@
+import { stringifySetCookie } from "cookie";
+import { derive, isAnonymous } from "./identity.ts";
+
+/** The cookie of the anonymous identity, named as KISSmetrics names it. */
+export const IDENTITY_COOKIE = "km_ai";
+/** Its companion, which says whose the anonymous identity is: `<its last 8 characters>.<claim>.<day of the last renewal>`. */
+export const CLAIM_COOKIE = "km_claim";
+
+/** Whose an anonymous identity is: `-` nobody's yet (free), `?` in doubt, or the 12 hex digits of {@link claimOf} (claimed). */
+export type Claim = string;
+export const FREE: Claim = "-";
+export const DOUBT: Claim = "?";
+
+/** The anonymous identity of a browser and its companion: always written together, so that answers in any order leave a matching pair. */
+export interface Pair {
+  readonly anonymous: string;
+  readonly claim: Claim;
+  /** Days since the epoch of the last renewal; 0 where the companion is missing. */
+  readonly day: number;
+}
+
+/** The claim of a name on an anonymous identity: it tells nothing of the name to whoever reads the cookie, and cannot be made without the key. */
+export function claimOf(key: string, anonymous: string, name: string): Claim {
+  return derive("claim", key, anonymous, name).replaceAll("-", "").slice(0, 12);
+}
+
+/** The anonymous identity that takes an anonymous identity's place for one name: parallel requests agree on it, and it can only ever be that name's. */
+export function successor(key: string, pair: Pair, name: string): string {
+  return derive("successor", key, pair.anonymous, pair.claim, name);
+}
+
+const claims = /^(.{8})\.(-|\?|[0-9a-f]{12})\.(\d{1,6})$/;
+
+/**
+ * The pair in a `Cookie` header, or undefined without a valid anonymous identity. Of several `km_ai` the first valid one counts, always the same,
+ * with the first companion that matches it; without one it is in doubt. KISSmetrics' own identity has no companion: it is free where `km_ni` is
+ * absent and otherwise claimed by the name there, which is evidence only and never a name to record under. Never throws, whatever stands there.
+ */
+export function readPair(header: string | undefined, key: string): Pair | undefined {
+  if (!header?.includes(`${IDENTITY_COOKIE}=`)) return undefined;
+  const anonymous = values(header, IDENTITY_COOKIE).find(isAnonymous);
+  if (anonymous === undefined) return undefined;
+  for (const value of values(header, CLAIM_COOKIE)) {
+    const [, tail, claim, day] = claims.exec(value) ?? [];
+    if (tail === anonymous.slice(-8) && claim !== undefined) return { anonymous, claim, day: Number(day) };
+  }
+  if (anonymous.length === 36 || values(header, CLAIM_COOKIE).length > 0) return { anonymous, claim: DOUBT, day: 0 };
+  const [name] = values(header, "km_ni");
+  return { anonymous, claim: name === undefined ? FREE : claimOf(key, anonymous, name), day: 0 };
+}
+
+/** Whether one of our cookies, valid or not, stands in the header. */
+export function hasCookies(header: string | undefined): boolean {
+  return header !== undefined && (values(header, IDENTITY_COOKIE).length > 0 || values(header, CLAIM_COOKIE).length > 0);
+}
+
+/** All values of one cookie: the package `cookie` keeps only the first, which may be a broken twin. A value that cannot be decoded is none. */
+function values(header: string, name: string): string[] {
+  const out: string[] = [];
+  for (const part of header.split(";")) {
+    const at = part.indexOf("=");
+    if (at < 0 || part.slice(0, at).trim() !== name) continue;
+    const raw = part
+      .slice(at + 1)
+      .trim()
+      .replace(/^"(.*)"$/, "$1");
+    try {
+      out.push(raw.includes("%") ? decodeURIComponent(raw) : raw);
+    } catch {
+      // The neighbour's broken cookie comes with every request of that browser: it is no reason to say anything.
+    }
+  }
+  return out;
+}
+
+/** How our cookies are written. */
+export interface CookieOptions {
+  /** A parent domain to share the cookies with sub-domains, such as `.shop.example`; ignored on localhost and IP hosts. Default: this host only. */
+  domain?: string;
+  /** Default `/`, also in a sub-app. */
+  path?: string;
+  /** Default `lax`. */
+  sameSite?: "lax" | "strict" | "none";
+  /** Default true. False lets page scripts read the anonymous identity (beside KISSmetrics' own script). */
+  httpOnly?: boolean;
+  /** Seconds; default 400 days, the most that browsers keep. */
+  maxAge?: number;
+}
+
+/** The `Set-Cookie` lines that put a pair into the browser, or with `undefined` expire both cookies. `domain` is the one that applies to this host. */
+export function pairLines(pair: Pair | undefined, options: CookieOptions, secure: boolean, domain: string | undefined): string[] {
+  const line = (name: string, value: string | undefined, scope: string | undefined) =>
+    stringifySetCookie({
+      name,
+      value: value ?? "",
+      path: options.path ?? "/",
+      sameSite: options.sameSite ?? "lax",
+      httpOnly: options.httpOnly ?? true,
+      // Browsers drop SameSite=None without Secure.
+      secure: secure || options.sameSite === "none",
+      maxAge: value === undefined ? 0 : (options.maxAge ?? 34_560_000),
+      ...(scope === undefined ? {} : { domain: scope }),
+    });
+  const both = (identity: string | undefined, claim: string | undefined, scope: string | undefined) => [
+    line(IDENTITY_COOKIE, identity, scope),
+    line(CLAIM_COOKIE, claim, scope),
+  ];
+  const companion = pair && `${pair.anonymous.slice(-8)}.${pair.claim}.${pair.day}`;
+  const lines = both(pair?.anonymous, companion, domain);
+  // A host-only twin would be sent beside the shared one, and which comes first is the browser's choice.
+  return domain === undefined ? lines : [...both(undefined, undefined, undefined), ...lines];
+}
+
+/**
+ * The `domain` that may be written for this host: undefined on localhost, on IP addresses, and on hosts outside the domain, where browsers would
+ * drop the cookie and make each request a new visitor.
+ */
+export function applicableDomain(domain: string, host: string | undefined): string | undefined {
+  const bare = domain.replace(/^\./, "").toLowerCase();
+  const name = (host ?? "").toLowerCase().replace(/:\d+$/, "");
+  if (!bare.includes(".") || name.startsWith("[") || /^[\d.]+$/.test(name)) return undefined;
+  return name === bare || name.endsWith(`.${bare}`) ? bare : undefined;
+}

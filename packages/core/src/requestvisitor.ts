@@ -1,0 +1,226 @@
+import { anonymousLeftOut, isPageLoad, isPrefetch, type LeftOut } from "./admission.ts";
+import { privately, sharing } from "./caching.ts";
+import type { Client } from "./client.ts";
+import { KmError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { isAnonymous, mintAnonymous } from "./identity.ts";
+import type { RequestOptions } from "./options.ts";
+import { applicableDomain, claimOf, FREE, hasCookies, type Pair, pairLines, readPair } from "./pair.ts";
+import { SessionReader } from "./session.ts";
+import { type Row, visitor } from "./visitor.ts";
+
+/** An alias of this visitor's own anonymous identity, which waits for the answer that carries its cookies. */
+export interface Tie {
+  readonly anonymous: string;
+  readonly name: string;
+  /** The app called `alias()`, so it must be told if it cannot be sent. */
+  readonly asked: boolean;
+  /** The app brought the identity itself: there is no cookie to wait for. */
+  readonly given: boolean;
+  /** It was made after the headers were written, so no answer carries its cookies. */
+  readonly late: boolean;
+}
+
+/** What the answer did with the cookies: `open` not decided yet, `carried`, `cacheable` (it could not carry them), `none` (nothing to carry, or too late). */
+export type Answered = "open" | "carried" | "cacheable" | "none";
+
+/**
+ * Who is behind one request, from its first command to its end: walks the table ({@link visitor}) as the app learns more, and settles it when the
+ * headers are written. Holds no commands.
+ */
+export class RequestVisitor<Native> {
+  /** What the answer did with our cookies. */
+  answered: Answered = "open";
+  /** The anonymous identity that the answer carried. */
+  carried: string | undefined;
+  readonly ties: Tie[] = [];
+  /** Identities minted in this request: nobody can be them again unless the answer carries them. */
+  readonly minted: Set<string> = new Set();
+  readonly session: SessionReader<Native>;
+  private readonly client: Client;
+  private readonly options: RequestOptions<Native>;
+  private readonly native: Native;
+  private readonly exchange: Exchange;
+  private readonly day = Math.floor(Date.now() / 86_400_000);
+  /** Whether the browser (or the app) brought an anonymous identity. */
+  known = false;
+  private looked = false;
+  private pageLoad: boolean | undefined;
+  private pair: Pair | undefined;
+  private given: string | undefined;
+  private consent: boolean | undefined = true;
+  private wish: LeftOut | undefined;
+  private write = false;
+  private candidate: string | undefined;
+  private counted = false;
+
+  constructor(client: Client, options: RequestOptions<Native>, native: Native, exchange: Exchange) {
+    this.client = client;
+    this.options = options;
+    this.native = native;
+    this.exchange = exchange;
+    this.session = new SessionReader(client, options, native, exchange);
+  }
+
+  /** Whether a person looks at a document with this request. */
+  get page(): boolean {
+    this.pageLoad ??= isPageLoad(this.exchange);
+    return this.pageLoad;
+  }
+
+  /** The row as it stands, deciding nothing. */
+  peek(): Row {
+    this.look();
+    this.session.ask();
+    return this.row(false, false);
+  }
+
+  /** The row for a command, or undefined where this request is left out (which is counted once). */
+  forCommand(): Row | undefined {
+    this.look();
+    this.session.ask();
+    if (this.isLeftOut()) return undefined;
+    return this.decide(true);
+  }
+
+  /** The app has said who this is: walk the table. */
+  identified(): void {
+    this.look();
+    if (!this.isLeftOut()) this.decide(this.session.name === null && this.pair !== undefined);
+  }
+
+  /** Ties this visitor's own anonymous identity to a name. `true`: done or waiting; `false`: it is another's; undefined: it is not this visitor's. */
+  claim(anonymous: string, name: string): boolean | undefined {
+    if (this.given === anonymous) {
+      if (this.client.tie(anonymous, name)) this.tie(anonymous, name, true);
+      return true;
+    }
+    if (this.pair?.anonymous !== anonymous) return undefined;
+    const claim = claimOf(this.client.key, anonymous, name);
+    if (this.pair.claim !== FREE && this.pair.claim !== claim) return false;
+    this.pair = { anonymous, claim, day: this.day };
+    this.write = true;
+    this.tie(anonymous, name, true);
+    return true;
+  }
+
+  /** The last moment before the headers are written: the row is settled, and the answer carries what it may. */
+  settle(): void {
+    this.look();
+    this.session.ask();
+    this.answered = "none";
+    if (this.wish === "prefetch") return;
+    if (this.consent === false) return this.expire();
+    const named = typeof this.session.name === "string";
+    const page = this.page;
+    if (!named && !page && !this.write) return;
+    if (this.isLeftOut()) return;
+    this.session.hintIfNeverNull(page && this.pair !== undefined && this.pair.claim !== FREE);
+    this.decide(false);
+    if (!this.write || this.pair === undefined) return;
+    const share = sharing(this.exchange);
+    if (share === "fresh") {
+      this.answered = "cacheable";
+      return;
+    }
+    this.setCookies(this.pair);
+    if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
+    this.answered = "carried";
+    this.carried = this.pair.anonymous;
+  }
+
+  /** Whether an identity was minted here and has reached nobody: neither the answer nor an alias carries it on. */
+  isLost(identity: string): boolean {
+    if (!this.minted.has(identity) || identity === this.carried) return false;
+    return this.answered !== "carried" || !this.ties.some((tie) => tie.anonymous === identity);
+  }
+
+  private look(): void {
+    if (this.looked) return;
+    this.looked = true;
+    const header = this.exchange.header("cookie");
+    this.consent = this.options.consent === undefined ? true : this.session.guarded(() => this.options.consent?.(this.native));
+    if (this.options.prefetch !== true && isPrefetch(this.exchange)) this.wish = "prefetch";
+    const given = this.session.guarded(() => this.options.anonymous?.(this.native));
+    if (typeof given === "string" && isAnonymous(given)) this.given = given;
+    else this.pair = readPair(header, this.client.key);
+    this.known = this.given !== undefined || this.pair !== undefined;
+    this.wish ??= this.session.guarded(() => anonymousLeftOut(this.exchange, this.options, this.known, this.client.bots));
+  }
+
+  /** Whether this request keeps out: for its kind, by the visitor's word, or (a visitor without a name) as a crawler. Counted once. */
+  private isLeftOut(): boolean {
+    const reason = this.leftOut();
+    if (reason !== undefined && !this.counted) {
+      this.counted = true;
+      this.client.leaveOut(reason);
+    }
+    return reason !== undefined;
+  }
+
+  private leftOut(): LeftOut | undefined {
+    if (this.session.uncounted) return "uncounted";
+    if (this.wish === "prefetch") return this.wish;
+    if (this.consent === false) return "consent";
+    if (typeof this.session.name === "string") return undefined;
+    return this.consent === true ? this.wish : "consent";
+  }
+
+  private decide(command: boolean): Row {
+    const row = this.row(this.page, command);
+    if (row.fresh && row.pair !== undefined) {
+      this.minted.add(row.pair.anonymous);
+      this.candidate = undefined;
+    }
+    this.pair = row.pair;
+    this.write ||= row.write;
+    if (row.alias && row.pair !== undefined) this.tie(row.pair.anonymous, row.identity, false);
+    if (this.given !== undefined && !row.anonymous && this.consent === true && this.client.tie(this.given, row.identity))
+      this.tie(this.given, row.identity, false);
+    return row;
+  }
+
+  private row(page: boolean, command: boolean): Row {
+    const name = this.session.name;
+    if (this.given !== undefined) return this.givenRow(this.given, name);
+    // A named visitor who wants no cookie gets none, and has no anonymous past here: only the name counts.
+    const plain = typeof name === "string" && (this.consent !== true || this.wish === "gpc" || this.wish === "dnt");
+    return visitor({
+      pair: plain ? undefined : this.pair,
+      session: name,
+      page: page && !plain,
+      command,
+      day: this.day,
+      key: this.client.key,
+      mint: () => {
+        this.candidate ??= mintAnonymous();
+        return this.candidate;
+      },
+    });
+  }
+
+  /** The row of a client that brings its anonymous identity itself: no cookies; the alias goes once. */
+  private givenRow(anonymous: string, name: string | null | undefined): Row {
+    const bare = { pair: undefined, write: false, alias: false, fresh: false };
+    if (typeof name !== "string") return { ...bare, identity: anonymous, anonymous: true };
+    return { ...bare, identity: name, anonymous: false };
+  }
+
+  private tie(anonymous: string, name: string, asked: boolean): void {
+    this.ties.push({ anonymous, name, asked, given: this.given !== undefined, late: this.answered !== "open" });
+  }
+
+  private expire(): void {
+    if (hasCookies(this.exchange.header("cookie")) && sharing(this.exchange) !== "fresh") this.setCookies(undefined);
+  }
+
+  private setCookies(pair: Pair | undefined): void {
+    const { domain, ...options } = this.options.cookie ?? {};
+    const host = this.exchange.header("host");
+    const scope = domain === undefined ? undefined : applicableDomain(domain, host);
+    if (domain !== undefined && scope === undefined) {
+      this.client.reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
+    }
+    for (const line of pairLines(pair, options, this.exchange.secure, scope)) this.exchange.setCookie(line);
+  }
+}

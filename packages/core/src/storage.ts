@@ -1,0 +1,90 @@
+import type { Entry } from "./batch.ts";
+
+/** An entry as it waits, with the key by which it is removed. */
+export interface Held extends Entry {
+  readonly key: unknown;
+}
+
+/** A line that the receiver refused for good, kept to be looked at. */
+export interface DeadLetter {
+  readonly line: string;
+  readonly code: string;
+  readonly detail: string;
+  /** ms since the epoch. */
+  readonly time: number;
+}
+
+/** Where an outbox keeps what waits. Core has one in memory, `@kmkit/node` one on disk; the policy above it is the same ({@link Outbox}). */
+export interface OutboxStorage {
+  /** Whether entries survive the death of the process. */
+  readonly durable: boolean;
+  /** Keep an entry. Settles when it is as safe as this storage makes it. */
+  put(entry: Entry): Promise<void>;
+  /** The same at once, for the moment when the process ends. */
+  putSync(entry: Entry): void;
+  /** The oldest entries, at least one if any waits, otherwise no more than fits both bounds. */
+  head(commands: number, bytes: number): Promise<readonly Held[]>;
+  remove(entries: readonly Held[]): Promise<void>;
+  setAside(letters: readonly DeadLetter[]): Promise<void>;
+  /** What waits here, put by any process, as far as known. */
+  waiting(): { readonly commands: number; readonly bytes: number };
+  /** Become the one sender among the processes that share this storage; false while another one is. */
+  lease(): Promise<boolean>;
+  /** Let another process send. */
+  release(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How many dead letters the memory keeps. */
+const MOST_LETTERS = 1000;
+
+/** Keeps entries in the memory of this process: for edge and serverless, and where no directory can be written. */
+export function memoryStorage(): OutboxStorage {
+  const held = new Map<number, Held>();
+  const letters: DeadLetter[] = [];
+  let next = 0;
+  let commands = 0;
+  let bytes = 0;
+  const keep = (entry: Entry) => {
+    held.set(next, { ...entry, key: next });
+    next += 1;
+    commands += entry.count;
+    bytes += entry.bytes.length;
+  };
+  return {
+    durable: false,
+    put: async (entry) => keep(entry),
+    putSync: keep,
+    head: async (most, size) => takeHead(held.values(), most, size),
+    remove: async (entries) => {
+      for (const { key, count, bytes: gone } of entries) {
+        if (!held.delete(key as number)) continue;
+        commands -= count;
+        bytes -= gone.length;
+      }
+    },
+    setAside: async (more) => {
+      letters.push(...more);
+      letters.splice(0, letters.length - MOST_LETTERS);
+    },
+    waiting: () => ({ commands, bytes }),
+    lease: async () => true,
+    release: async () => {},
+    close: async () => {},
+  };
+}
+
+/** The first entries that fit both bounds, at least one. */
+export function takeHead(entries: Iterable<Held>, commands: number, bytes: number): Held[] {
+  const out: Held[] = [];
+  let count = 0;
+  let size = 0;
+  for (const entry of entries) {
+    if (out.length > 0 && (count + entry.count > commands || size + entry.bytes.length > bytes)) break;
+    out.push(entry);
+    count += entry.count;
+    size += entry.bytes.length;
+    if (count >= commands || size >= bytes) break;
+  }
+  return out;
+}

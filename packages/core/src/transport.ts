@@ -1,0 +1,67 @@
+import type { Batch } from "./batch.ts";
+import type { Transport } from "./outbox.ts";
+import { type Refusal, type Verdict, verdict } from "./verdict.ts";
+
+/** What an HTTP POST came to. */
+export interface Answer {
+  readonly status: number;
+  /** The header `Retry-After`. */
+  readonly retryAfter: string | undefined;
+  readonly text: string;
+}
+
+/** Sends one POST. Core has one over `fetch`, `@kmkit/node` one over `node:http`. Rejects when no answer comes. */
+export type Post = (url: string, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Answer>;
+
+/** Compresses with gzip (RFC 1952). */
+export type Gzip = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** Below this many bytes gzip saves less than one packet and is left out. */
+const WORTH_GZIP = 1024;
+
+/** A {@link Post} over `fetch`. Redirections are not followed: the key would be handed to whoever they point at. */
+export function fetchPost(fetch: typeof globalThis.fetch): Post {
+  return async (url, headers, body, signal) => {
+    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
+    return { status: response.status, retryAfter: response.headers.get("retry-after") ?? undefined, text: await response.text() };
+  };
+}
+
+/** gzip by the platform's own stream. */
+export const streamGzip: Gzip = async (bytes) =>
+  new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer());
+
+/**
+ * Carries batches to a collector: `POST /v1/commands`, NDJSON as it stands in the outbox, gzip when it pays (`architecture.md` §8).
+ *
+ * @example
+ * const transport = httpTransport({ url: "http://127.0.0.1:8787", key: "local", post: fetchPost(fetch), gzip: streamGzip });
+ */
+export function httpTransport({ url, key, post, gzip }: { url: string; key: string; post: Post; gzip: Gzip }): Transport {
+  const address = `${url.replace(/\/+$/, "")}/v1/commands`;
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" };
+  return async (batch: Batch, signal): Promise<Verdict> => {
+    const bytes = batch.bytes;
+    const small = bytes.length < WORTH_GZIP;
+    const answer = await post(
+      address,
+      small ? headers : { ...headers, "content-encoding": "gzip" },
+      small ? bytes : await gzip(bytes),
+      signal,
+    );
+    const word = verdict(answer.status, answer.retryAfter, Date.now());
+    return word.type === "accepted" ? { ...word, refused: refusalsOf(answer.text) } : word;
+  };
+}
+
+/** The refused lines in a collector's answer. An answer that is none of ours refuses nothing. */
+function refusalsOf(text: string): Refusal[] {
+  if (!text.includes('"rejected"') || text.includes('"rejected":[]')) return [];
+  try {
+    const { rejected } = JSON.parse(text) as { rejected?: unknown };
+    if (!Array.isArray(rejected)) return [];
+    return rejected.filter((one): one is Refusal => typeof one?.index === "number" && typeof one?.code === "string");
+  } catch {
+    return [];
+  }
+}
