@@ -18,6 +18,7 @@ export function entryOf(lines: readonly string[]): Entry {
 
 /** Some lines as entries that are no larger than a batch (a single larger line makes an entry of its own). */
 export function cutEntries(lines: readonly string[], commands: number, bytes: number): Entry[] {
+  if (lines.length === 0) return [];
   const whole = entryOf(lines);
   if (lines.length === 1 || (lines.length <= commands && whole.bytes.length <= bytes)) return [whole];
   const middle = lines.length >> 1;

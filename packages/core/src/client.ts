@@ -100,10 +100,11 @@ export class Client implements KmClient {
     void this.outbox.put(pending.take(false));
   }
 
-  /** Put everything into the outbox at once: the process ends. */
+  /** Put everything into the outbox and make it safe at once: the process ends. */
   spill(): void {
-    for (const pending of this.pending.keys()) this.outbox.putSync(pending.take(true));
+    for (const pending of this.pending.keys()) void this.outbox.put(pending.take(true));
     this.pending.clear();
+    this.outbox.spill();
   }
 
   private sweep(): void {

@@ -15,6 +15,8 @@ export type Command = { id: string; time: number; identity: string } & (
 
 /** Nothing before this is stored (KISSmetrics, "technical limitations"): 2009-01-01 UTC in ms. */
 export const OLDEST: number = Date.UTC(2009, 0, 1);
+/** Most characters of one command's JSON text. */
+export const MAX_COMMAND: number = 512 << 10;
 /** How far ahead of the receiver's clock a time may lie, in ms. */
 export const AHEAD = 86_400_000;
 

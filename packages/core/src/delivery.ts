@@ -1,4 +1,4 @@
-import { Batch, cutEntries, type Entry, entryOf } from "./batch.ts";
+import { cutEntries, type Entry } from "./batch.ts";
 import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
@@ -25,8 +25,10 @@ class DeliveringOutbox implements Outbox {
   private readonly report: Report;
   private recorded = 0;
   private sent = 0;
+  /** Sent or set aside. */
+  private done = 0;
   private readonly refused: Record<string, number> = {};
-  private readonly puts = new Set<Promise<void>>();
+  private readonly puts = new Set<Promise<unknown>>();
   private fault: string | undefined;
   private failures = 0;
   private closed = false;
@@ -41,53 +43,53 @@ class DeliveringOutbox implements Outbox {
     this.transport = transport;
     this.limits = limits;
     this.report = report;
-    if (storage.waiting().commands > 0) this.wake(0);
+    storage.found(() => this.wake(0));
   }
 
-  put(lines: readonly string[]): Promise<void> {
+  put(lines: readonly string[]): Promise<KmError | undefined> {
     const entries = this.admit(lines);
-    if (entries.length === 0) return Promise.resolve();
-    const put = Promise.all(entries.map((entry) => this.storage.put(entry).catch((cause) => this.unwritable(entry, cause)))).then(() => {
+    if (entries instanceof KmError) return Promise.resolve(entries);
+    if (entries.length === 0) return Promise.resolve(undefined);
+    const keep = (entry: Entry) => this.storage.put(entry).then(undefined, (cause) => this.unwritable(entry, cause));
+    const put = Promise.all(entries.map(keep)).then((errors) => {
       this.puts.delete(put);
       const { commands, bytes } = this.storage.waiting();
       const full = commands >= this.limits.batchCommands || bytes >= this.limits.batchBytes;
       const quiet = this.limits.eager === true && this.running === undefined && performance.now() - this.quietSince > this.limits.linger;
       this.wake(full || quiet ? 0 : this.limits.linger);
+      return errors.find((error) => error !== undefined);
     });
     this.puts.add(put);
     return put;
   }
 
-  putSync(lines: readonly string[]): void {
-    for (const entry of this.admit(lines)) {
-      try {
-        this.storage.putSync(entry);
-      } catch (cause) {
-        this.unwritable(entry, cause);
-      }
-    }
+  spill(): void {
+    this.storage.spill();
   }
 
-  /** Cuts lines into entries no larger than a batch, and refuses what does not fit. */
-  private admit(lines: readonly string[]): Entry[] {
-    if (lines.length === 0) return [];
-    if (this.closed) {
-      this.refuse(new KmError("KM_CLIENT_CLOSED"), lines.length);
-      return [];
-    }
+  /** Cuts lines into entries no larger than a batch, or refuses them all. */
+  private admit(lines: readonly string[]): Entry[] | KmError {
     const entries = cutEntries(lines, this.limits.batchCommands, this.limits.batchBytes);
     const size = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
-    if (this.storage.waiting().bytes + size > this.limits.maxBytes) {
-      this.refuse(new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`), lines.length);
-      return [];
+    const full = this.storage.waiting().bytes + size > this.limits.maxBytes;
+    const error = this.closed
+      ? new KmError("KM_CLIENT_CLOSED")
+      : full
+        ? new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`)
+        : undefined;
+    if (error !== undefined && lines.length > 0) {
+      this.refuse(error, lines.length);
+      return error;
     }
     this.recorded += lines.length;
     return entries;
   }
 
-  private unwritable(entry: Entry, cause: unknown): void {
+  private unwritable(entry: Entry, cause: unknown): KmError {
+    const error = new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause);
     this.recorded -= entry.count;
-    this.refuse(new KmError("KM_OUTBOX_UNWRITABLE", String(cause), cause), entry.count);
+    this.refuse(error, entry.count);
+    return error;
   }
 
   refuse(error: KmError, count: number): void {
@@ -124,12 +126,12 @@ class DeliveringOutbox implements Outbox {
   }
 
   private async send(all: boolean): Promise<void> {
-    if (!(await this.storage.lease())) {
-      this.notBefore = performance.now() + OTHER_SENDS;
-      return;
-    }
     try {
       for (let first = true; ; first = false) {
+        if (!(await this.storage.lease())) {
+          this.notBefore = performance.now() + OTHER_SENDS;
+          return;
+        }
         const { batchCommands, batchBytes } = this.limits;
         const { commands, bytes } = this.storage.waiting();
         if (!first && !all && commands < batchCommands && bytes < batchBytes) return;
@@ -146,7 +148,9 @@ class DeliveringOutbox implements Outbox {
         this.fault = undefined;
         if (letters.length > 0) await this.storage.setAside(letters);
         await this.storage.remove(held);
-        this.sent += held.reduce((sum, entry) => sum + entry.count, 0) - letters.length;
+        const count = held.reduce((sum, entry) => sum + entry.count, 0);
+        this.done += count;
+        this.sent += count - letters.length;
         for (const { code } of letters) this.count(code, 1);
       }
     } finally {
@@ -170,7 +174,9 @@ class DeliveringOutbox implements Outbox {
     await Promise.allSettled(this.puts);
     // The first try comes at once, whatever pause is on: somebody waits for it.
     this.notBefore = 0;
-    while (this.storage.waiting().commands > 0 || this.running !== undefined) {
+    // Only what waits now: under a steady load the outbox is never empty.
+    const goal = this.done + this.storage.waiting().commands;
+    while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
       if (left <= 0) break;
       const pause = this.notBefore - performance.now();

@@ -1,4 +1,4 @@
-import { timeOf } from "./command.ts";
+import { MAX_COMMAND, timeOf } from "./command.ts";
 import { KmError, type Report } from "./errors.ts";
 import { derive, identityText, mintId } from "./identity.ts";
 import type { RecordOptions } from "./km.ts";
@@ -41,13 +41,25 @@ export function draftRecord(
   }
   const id = ownId(clean, options?.id, report);
   const flat = JSON.stringify(safeProperties(properties, report));
-  return { open: `{"type":"record","id":"${id}","time":${time},"name":${JSON.stringify(clean)},"properties":${flat}`, identity };
+  return sized(
+    { open: `{"type":"record","id":"${id}","time":${time},"name":${JSON.stringify(clean)},"properties":${flat}`, identity },
+    report,
+  );
 }
 
 /** Drafts a set; undefined where no property is left. */
 export function draftSet(properties: unknown, identity: string, report: Report): Draft | undefined {
   const flat = JSON.stringify(safeProperties(properties, report));
-  return flat === "{}" ? undefined : { open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity };
+  return flat === "{}"
+    ? undefined
+    : sized({ open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity }, report);
+}
+
+/** What no receiver would take is refused here, where the culprit can be named. */
+function sized(draft: Draft, report: Report): Draft | undefined {
+  if (draft.open.length <= MAX_COMMAND - 2048) return draft;
+  report(new KmError("KM_COMMAND_TOO_LARGE", `${draft.open.length} characters, beginning ${draft.open.slice(0, 120)}`));
+  return undefined;
 }
 
 /** Drafts an alias. */

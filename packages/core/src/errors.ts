@@ -16,11 +16,12 @@ export const codes = {
   KM_ID_INVALID:
     "A command's id must be a UUID on the wire, and non-empty text in record(); without a usable one the client makes its own.",
   KM_TYPE_INVALID: "The type must be record, set or alias.",
+  KM_NAMES_TOO_MANY: "A product may have 65,535 names of events and as many of properties; a command with another one was refused.",
   KM_LINE_INVALID: "This line is not a JSON object; send one command a line (NDJSON).",
   KM_COMMAND_TOO_LARGE: "This single command is larger than the receiver takes.",
   KM_IDENTITY_EMPTY: "A command needs an identity of 1 to 255 characters.",
   KM_IDENTITY_TOO_LONG: "An identity may have 255 characters; it is refused rather than cut, since a cut one could be somebody else's.",
-  KM_IDENTITY_INVALID: "An identity must be text or a number.",
+  KM_IDENTITY_INVALID: "An identity must be a number or well-formed text.",
   KM_IDENTITY_JUNK: "This identity is a placeholder such as undefined or guest; using it would tie strangers together.",
   KM_IDENTITY_FAILED: "The identity, anonymous, consent or junk option threw; the request counts as if it had said nothing.",
   KM_IDENTITY_NEVER_NULL:
@@ -39,6 +40,8 @@ export const codes = {
   KM_OUTBOX_FULL: "The outbox has reached maxBytes; new commands are refused until the collector takes the waiting ones.",
   KM_OUTBOX_MEMORY: "The outbox directory cannot be written, so commands wait in memory only and are lost if the process dies.",
   KM_OUTBOX_BROKEN: "The outbox file could not be read; it was moved aside and a new one begun.",
+  KM_OUTBOX_SHARED:
+    "Another client of this process keeps other commands in this outbox directory; give each url and key a directory of its own.",
   KM_OUTBOX_UNWRITABLE: "The outbox could not be written (disk full?); the commands were refused.",
   KM_COLLECTOR_UNREACHABLE: "The collector cannot be reached; commands wait in the outbox and are sent when it is back.",
   KM_COLLECTOR_BUSY: "The collector asks to wait; commands stay in the outbox and are sent later.",

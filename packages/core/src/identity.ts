@@ -70,8 +70,8 @@ export function isJunk(identity: string): boolean {
 }
 
 /**
- * The text of an identity as the app hands it in: text as it is (made well-formed), numbers and bigints as text, anything else refused.
- * Returns a {@link KmError} instead of throwing. An identity is never cut: a cut one could be somebody else's.
+ * The text of an identity as the app hands it in: text as it is, numbers and bigints as text, anything else refused.
+ * Returns a {@link KmError} instead of throwing. An identity is never cut or mended: two people could come to share what is left.
  *
  * @example
  * identityText(42); // "42"
@@ -82,7 +82,7 @@ export function identityText(value: unknown): string | KmError {
   if (text.length === 0) return new KmError("KM_IDENTITY_EMPTY");
   if (text.length > 255)
     return new KmError("KM_IDENTITY_TOO_LONG", `${text.length} characters, beginning ${text.slice(0, 20).toWellFormed()}`);
-  return text.toWellFormed();
+  return text.isWellFormed() ? text : new KmError("KM_IDENTITY_INVALID", "it has a lone surrogate");
 }
 
 /** A UUIDv5 of some parts in our namespace: the same parts give the same id, everywhere and for ever. Parts cannot run into each other. */

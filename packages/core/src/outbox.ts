@@ -34,10 +34,10 @@ export interface OutboxStats {
 
 /** The only place where a command waits: bounded, batched, retried, and durable if its storage is. */
 export interface Outbox {
-  /** Keep these lines (a command each, as JSON). Settles when they are safe; never rejects: what cannot be kept is counted and reported. */
-  put(lines: readonly string[]): Promise<void>;
-  /** The same at once, when the process is about to end. */
-  putSync(lines: readonly string[]): void;
+  /** Keep these lines (a command each, as JSON). Settles when they are safe, or with the error for which they were refused; never rejects. */
+  put(lines: readonly string[]): Promise<KmError | undefined>;
+  /** Make everything put so far safe at once: the process ends. */
+  spill(): void;
   /** Count commands that could not be kept, and why. */
   refuse(error: KmError, count: number): void;
   /** Send what waits; settles when all of it was taken, or after `deadlineMs` (default 5,000). */

@@ -30,15 +30,16 @@ export function recorder(): Recorder {
   const errors: KmError[] = [];
   const refused: Record<string, number> = {};
   let recorded = 0;
-  const put = (lines: readonly string[]) => {
+  const put = async (lines: readonly string[]) => {
     recorded += lines.length;
-    commands.push(...lines.map((line) => JSON.parse(line) as Command));
+    for (const line of lines) commands.push(JSON.parse(line) as Command);
+    return undefined;
   };
   const flushed = async () => ({ sent: recorded, kept: 0, dropped: 0 });
   const reporter = createReporter({ onError: (error) => errors.push(error), development: true, print: () => {} });
   const outbox: Outbox = {
-    put: async (lines) => put(lines),
-    putSync: put,
+    put,
+    spill: () => {},
     refuse: (error, count) => {
       refused[error.code] = (refused[error.code] ?? 0) + count;
       reporter.report(error);

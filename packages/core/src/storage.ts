@@ -20,8 +20,10 @@ export interface OutboxStorage {
   readonly durable: boolean;
   /** Keep an entry. Settles when it is as safe as this storage makes it. */
   put(entry: Entry): Promise<void>;
-  /** The same at once, for the moment when the process ends. */
-  putSync(entry: Entry): void;
+  /** Make everything put so far safe at once: the process ends. */
+  spill(): void;
+  /** Do this when entries turn up that were not put here: left by an earlier process, or by another one that died. */
+  found(work: () => void): void;
   /** The oldest entries, at least one if any waits, otherwise no more than fits both bounds. */
   head(commands: number, bytes: number): Promise<readonly Held[]>;
   remove(entries: readonly Held[]): Promise<void>;
@@ -45,16 +47,16 @@ export function memoryStorage(): OutboxStorage {
   let next = 0;
   let commands = 0;
   let bytes = 0;
-  const keep = (entry: Entry) => {
-    held.set(next, { ...entry, key: next });
-    next += 1;
-    commands += entry.count;
-    bytes += entry.bytes.length;
-  };
   return {
     durable: false,
-    put: async (entry) => keep(entry),
-    putSync: keep,
+    put: async (entry) => {
+      held.set(next, { ...entry, key: next });
+      next += 1;
+      commands += entry.count;
+      bytes += entry.bytes.length;
+    },
+    spill: () => {},
+    found: () => {},
     head: async (most, size) => takeHead(held.values(), most, size),
     remove: async (entries) => {
       for (const { key, count, bytes: gone } of entries) {

@@ -1,0 +1,135 @@
+import { codes, type KmCode, KmError, type Outbox } from "@kmkit/core";
+import { type Context, Hono } from "hono";
+import { readBody } from "./body.ts";
+import { classicCall, GIF } from "./classic.ts";
+import type { Door } from "./door.ts";
+import { type Access, bearer } from "./keys.ts";
+import type { Store } from "./store/store.ts";
+
+/** What the collector's HTTP side stands on. */
+export interface Parts {
+  readonly access: Access;
+  readonly door: Door;
+  readonly outbox: Outbox;
+  readonly store: Store;
+  readonly report: (error: KmError) => void;
+}
+
+/** How long a read waits for what was acknowledged before it to be stored, in ms. */
+const CATCH_UP = 5000;
+
+/** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a`, people, export, status. */
+export function createApp({ access, door, outbox, store, report }: Parts): Hono {
+  const app = new Hono();
+  const failed = (
+    context: Context,
+    status: 400 | 401 | 404 | 413 | 421 | 500 | 503,
+    error: KmError,
+    headers: Record<string, string> = {},
+  ) => context.json({ code: error.code, message: error.message }, status, headers);
+  const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
+
+  app.use(async (context, next) => {
+    if (access.open && !isLocal(context.req.header("host"))) return failed(context, 421, new KmError("KM_HOST_REFUSED"));
+    await next();
+    return undefined;
+  });
+
+  app.get("/healthz", (context) => context.json({ ok: true }));
+
+  app.post("/v1/commands", async (context) => {
+    const key = access.product(bearer(context.req.header("authorization")));
+    if (key === undefined) return failed(context, 401, new KmError("KM_KEY_REFUSED"), { "www-authenticate": "Bearer" });
+    const body = await readBody(context.req.raw);
+    if (body instanceof KmError) return failed(context, body.code === "KM_BODY_TOO_LARGE" ? 413 : 400, body);
+    const { error, ...answer } = await door.admit(key, body);
+    if (error !== undefined) return failed(context, 503, error, { "retry-after": "2" });
+    return context.json(answer);
+  });
+
+  for (const kind of ["e", "s", "a"] as const) {
+    app.get(`/${kind}`, async (context) => {
+      const { url } = context.req;
+      const at = url.indexOf("?");
+      // Whatever came, the client gets its picture.
+      await classicCall(kind, at < 0 ? "" : url.slice(at + 1), access, door).catch((cause) =>
+        report(new KmError("KM_INTERNAL", String(cause), cause)),
+      );
+      return context.body(GIF, 200, { "content-type": "image/gif", "cache-control": "no-store" });
+    });
+  }
+
+  // Everything below reads.
+  app.use("/v1/*", async (context, next) => {
+    if (!access.mayRead(context.req.header("authorization"))) {
+      return failed(context, 401, new KmError("KM_TOKEN_REFUSED"), { "www-authenticate": "Bearer" });
+    }
+    context.header("cache-control", "no-store");
+    await next();
+    return undefined;
+  });
+
+  app.get("/v1/people/:identity", async (context) => {
+    const id = product(context);
+    if (id === undefined) return failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
+    const limit = context.req.query("limit");
+    const after = context.req.query("next");
+    if (limit !== undefined && !/^[1-9]\d{0,3}$/.test(limit)) return failed(context, 400, new KmError("KM_CURSOR_INVALID", "limit"));
+    await outbox.flush(CATCH_UP);
+    const page = { ...(limit === undefined ? {} : { limit: Number(limit) }), ...(after === undefined ? {} : { after }) };
+    const person = await store.person(id, context.req.param("identity"), page);
+    return person === undefined ? failed(context, 404, new KmError("KM_PERSON_UNKNOWN")) : context.json(person);
+  });
+
+  app.get("/v1/export", async (context) => {
+    const id = product(context);
+    if (id === undefined) return failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
+    await outbox.flush(CATCH_UP);
+    return context.body(streamOf(store.export(id)), 200, { "content-type": "application/x-ndjson" });
+  });
+
+  app.get("/v1/status", async (context) => {
+    const { kept: waiting, keptBytes: waitingBytes, durable, fault } = outbox.stats();
+    const { commands: stored } = await store.counts();
+    const setAside = Object.values(outbox.stats().refused).reduce((sum, count) => sum + count, 0);
+    return context.json({ waiting, waitingBytes, stored, rejected: door.rejected, setAside, durable, fault: fault ?? null });
+  });
+
+  app.notFound((context) => failed(context, 404, new KmError("KM_NOT_FOUND", context.req.path)));
+  app.onError((cause, context) => {
+    if (cause instanceof KmError && cause.code === "KM_CURSOR_INVALID") return failed(context, 400, cause);
+    const error = cause instanceof KmError ? cause : new KmError("KM_INTERNAL", cause.message, cause);
+    report(error);
+    // The message is in the log; a stranger learns only the code.
+    return context.json({ code: error.code, message: codes[error.code as KmCode] }, 500);
+  });
+  return app;
+}
+
+/** Whether a `Host` header names this machine: a page that rebinds its own name to 127.0.0.1 sends that name (DNS rebinding). */
+function isLocal(host: string | undefined): boolean {
+  return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host ?? "");
+}
+
+/** Lines as a stream that reads on only as fast as the client takes them. */
+function streamOf(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  const iterator = lines[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const texts: string[] = [];
+      while (texts.length < 500) {
+        const { done, value } = await iterator.next();
+        if (done === true) {
+          if (texts.length > 0) controller.enqueue(Buffer.from(texts.join("")));
+          controller.close();
+          return;
+        }
+        texts.push(`${value}\n`);
+      }
+      controller.enqueue(Buffer.from(texts.join("")));
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}

@@ -1,0 +1,37 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { KmError } from "@kmkit/core";
+
+/** Most bytes of a body as it arrives. */
+const MOST_BODY = 8 << 20;
+/** Most bytes that it may grow to when unpacked. */
+const MOST_UNPACKED = 32 << 20;
+
+const unpack = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
+
+/** Reads a request's body, unpacked if it is gzip, but never more than the bounds allow: neither a 1 GB body nor a gzip bomb costs memory. */
+export async function readBody(request: Request): Promise<Uint8Array | KmError> {
+  if (Number(request.headers.get("content-length") ?? 0) > MOST_BODY) return new KmError("KM_BODY_TOO_LARGE", `${MOST_BODY} bytes`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > MOST_BODY) return new KmError("KM_BODY_TOO_LARGE", `${MOST_BODY} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    return new KmError("KM_BODY_BROKEN", "the connection ended", cause);
+  }
+  const whole = Buffer.concat(chunks);
+  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (encoding === "identity" || whole.length === 0) return whole;
+  if (encoding !== "gzip" && encoding !== "x-gzip")
+    return new KmError("KM_BODY_BROKEN", `content-encoding ${encoding.slice(0, 40)} is not gzip`);
+  try {
+    return await unpack(whole, { maxOutputLength: MOST_UNPACKED });
+  } catch (cause) {
+    const large = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    return large ? new KmError("KM_BODY_TOO_LARGE", `${MOST_UNPACKED} bytes unpacked`) : new KmError("KM_BODY_BROKEN", "gzip", cause);
+  }
+}

@@ -1,0 +1,113 @@
+import { mkdirSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { type ServerType, serve } from "@hono/node-server";
+import { createOutbox, createReporter, KmError, type OutboxLimits, type Report, type Transport } from "@kmkit/core";
+import { lmdbStorage } from "@kmkit/node";
+import { createApp } from "./app.ts";
+import { createDoor } from "./door.ts";
+import { createAccess, type Key } from "./keys.ts";
+import { NameRegister } from "./register.ts";
+import { openChdb } from "./store/chdb.ts";
+import { isBadRow } from "./store/engine.ts";
+import { openStore, type Store } from "./store/store.ts";
+
+/** Options of a collector. */
+export interface CollectorOptions {
+  /** Where data is kept; one collector a directory. */
+  directory: string;
+  /** Keys by which commands come in. Without any: product and key `local`, only on this machine. */
+  keys?: readonly Key[];
+  /** The token that reading needs once there are keys. */
+  admin?: string;
+  /** Is handed every error. Default: each code is printed once. */
+  onError?: Report;
+}
+
+/** A running collector. */
+export interface Collector {
+  /** The collector without a socket. */
+  fetch(request: Request): Promise<Response>;
+  /** Listen; port 0 picks one. Throws `KM_PORT_TAKEN`, and `KM_OPEN_ADDRESS` on other than loopback addresses without keys and admin token. */
+  listen(address: { port: number; host: string }): Promise<{ port: number; host: string }>;
+  /** Stop listening, store what waits, and let go of the directory. What could not be stored waits on disk for the next start. */
+  close(): Promise<void>;
+}
+
+/** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
+const limits: OutboxLimits = { maxBytes: 2 ** 30, batchCommands: 10_000, batchBytes: 4 << 20, linger: 500, eager: true, timeout: 300_000 };
+/** How often the people are checked against their edges, in ms. */
+const SWEEP = 600_000;
+/** How long a close may take to store what waits, in ms. */
+const CLOSING = 10_000;
+
+/**
+ * Opens the store and makes a collector on it. Inside it is the same pair as a client: commands are acknowledged when its outbox has them on
+ * disk, and that outbox's transport writes blocks to the store. Throws `KM_STORE_MISSING`, `KM_STORE_LOCKED`, `KM_STORE_BROKEN`.
+ *
+ * @example
+ * const collector = await createCollector({ directory: ".kmkit/data" });
+ * const { port } = await collector.listen({ port: 0, host: "127.0.0.1" });
+ */
+export async function createCollector(options: CollectorOptions): Promise<Collector> {
+  const access = createAccess(options.keys ?? [], options.admin);
+  const print = (text: string) => process.stderr.write(`${text}\n`);
+  const reporter = createReporter({ onError: options.onError, development: false, print });
+  mkdirSync(options.directory, { recursive: true });
+  // The store first: its lock tells whether another collector is at work here.
+  const store = await openStore(await openChdb(join(options.directory, "store")));
+  const outbox = createOutbox(lmdbStorage(join(options.directory, "outbox"), reporter), storeTransport(store), limits, reporter.report);
+  const door = createDoor(outbox, new NameRegister(await store.names()));
+  const app = createApp({ access, door, outbox, store, report: reporter.report });
+  const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));
+  await sweep();
+  const sweeping = setInterval(sweep, SWEEP);
+  sweeping.unref();
+  let server: ServerType | undefined;
+  return {
+    fetch: async (request) => app.fetch(request),
+    listen: ({ port, host }) => {
+      if (!isLoopback(host) && (access.open || options.admin === undefined)) throw new KmError("KM_OPEN_ADDRESS", host);
+      return new Promise((resolve, reject) => {
+        server = serve({ fetch: app.fetch, port, hostname: host }, (info: AddressInfo) => resolve({ port: info.port, host }));
+        server.on("error", (error: NodeJS.ErrnoException) => {
+          reject(error.code === "EADDRINUSE" ? new KmError("KM_PORT_TAKEN", `${host}:${port}`, error) : error);
+        });
+      });
+    },
+    close: async () => {
+      clearInterval(sweeping);
+      await stop(server);
+      await outbox.close(CLOSING);
+      await store.close();
+    },
+  };
+}
+
+/** Writes blocks to the store. A row that the store refuses for its content is found by halving and set aside; all else is tried again. */
+function storeTransport(store: Store): Transport {
+  return async (batch) => {
+    try {
+      await store.write(batch.lines);
+      return { type: "accepted" };
+    } catch (cause) {
+      if (!isBadRow(cause))
+        return { type: "retry", code: "KM_COLLECTOR_BUSY", detail: `store: ${cause instanceof Error ? cause.message : cause}` };
+      return batch.length > 1 ? { type: "split" } : { type: "reject", detail: String(cause) };
+    }
+  };
+}
+
+/** Stops taking connections and waits for the requests that are under way. */
+async function stop(server: ServerType | undefined): Promise<void> {
+  if (server === undefined) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  if ("closeIdleConnections" in server) server.closeIdleConnections();
+  const cut = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), 2000);
+  await closed;
+  clearTimeout(cut);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

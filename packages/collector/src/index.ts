@@ -1,0 +1,3 @@
+export { type Collector, type CollectorOptions, createCollector } from "./collector.ts";
+export type { Key } from "./keys.ts";
+export type { Person } from "./store/person.ts";

@@ -1,0 +1,167 @@
+import { access, constants, mkdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { KmError } from "@kmkit/core";
+import type { Session } from "chdb";
+import { bind } from "./bind.ts";
+import type { Engine, Lane, Params } from "./engine.ts";
+
+/** A guest on the machine: one merge thread, 1.5 GB, small caches, two threads a query. The first session's arguments count for all. */
+const connectionArgs = [
+  "--background_pool_size=1",
+  "--max_server_memory_usage=1500000000",
+  "--mark_cache_size=134217728",
+  "--max_threads=2",
+] as const;
+
+/** Lists of ids stand in the statement itself, so it may be long; a command's key holds its time, so its twins share a partition. */
+const shared = "max_query_size = 268435456, do_not_merge_across_partitions_select_final = 1";
+
+const limits: Readonly<Record<Lane, readonly string[]>> = {
+  write: [`SET ${shared}`],
+  // readonly comes last: from then on the session may neither write nor read files nor change a setting, this one included.
+  quick: [`SET ${shared}, max_execution_time = 20, max_memory_usage = 600000000`, "SET readonly = 1"],
+  report: [`SET ${shared}, max_execution_time = 120, max_memory_usage = 1000000000`, "SET readonly = 1"],
+};
+
+interface Queue {
+  run<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  idle(): Promise<void>;
+  release(): void;
+}
+
+/** One call in flight a session: each holds a thread of libuv's four, which the outbox and the file system need as well. */
+function queue(session: Session): Queue {
+  let tail: Promise<unknown> = Promise.resolve();
+  let clean = true;
+  /**
+   * chDB 3.4 keeps what a failed statement had already put out (a timeout, a memory limit) and gives it out in front of the *next* result:
+   * one person's rows in another's answer. So after a failure nothing is asked before an empty run has come out as it should.
+   */
+  const rinse = async (): Promise<void> => {
+    for (let attempt = 0; attempt < 3 && !clean; attempt++) {
+      clean = (await session.queryAsync("SELECT 1", { format: "TSV" })).bytes().length === 2;
+    }
+    if (!clean) throw new Error("the session gives out rows that nobody asked for");
+  };
+  const turn = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
+    await rinse();
+    clean = false;
+    const result = await work(session);
+    clean = true;
+    return result;
+  };
+  return {
+    run(work) {
+      const result = tail.then(() => turn(work));
+      tail = result.catch(() => {});
+      return result;
+    },
+    async idle() {
+      await tail;
+    },
+    release: () => session.close(),
+  };
+}
+
+async function load(): Promise<typeof import("chdb")> {
+  try {
+    return await import("chdb");
+  } catch (cause) {
+    throw new KmError("KM_STORE_MISSING", "run: npm install chdb", cause);
+  }
+}
+
+/** chDB writes its reason to stderr only, so whether another process has the directory is read from the file the engine leaves in it. */
+async function holder(directory: string): Promise<string | undefined> {
+  const status = await readFile(join(directory, "status"), "utf8").catch(() => "");
+  const pid = Number(/^PID: (\d+)/.exec(status)?.[1] ?? 0);
+  if (pid === 0) return undefined;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return undefined;
+  }
+  return `process ${pid}`;
+}
+
+/** What a statement failed of: a row refused for its content is told by the row's number, which the engine names for nothing else. */
+function fault(cause: unknown): KmError {
+  if (cause instanceof KmError) return cause;
+  const { failedAtRow, message } = cause as { failedAtRow?: number; message?: string };
+  const reason = (message ?? String(cause)).replace(/\bCode: \d+\. DB::Exception: /g, "").slice(0, 300);
+  return failedAtRow === undefined
+    ? new KmError("KM_INTERNAL", `store: ${reason}`, cause)
+    : new KmError("KM_REJECTED", `row ${failedAtRow}: ${reason}`, cause);
+}
+
+/**
+ * Opens chDB (ClickHouse in this process) on a directory, which is made if need be. chDB is an optional dependency, loaded here:
+ * without it KM_STORE_MISSING. Another process on the directory gives KM_STORE_LOCKED, anything else that hinders KM_STORE_BROKEN.
+ * A process can have one directory open at a time; close the one before opening another.
+ *
+ * @example
+ * const engine = await openChdb(".kmkit/data");
+ */
+export async function openChdb(directory: string): Promise<Engine> {
+  const { Session, drainPending } = await load();
+  const path = resolve(directory);
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new KmError("KM_STORE_BROKEN", path, cause);
+  }
+
+  const lanes = {} as Record<Lane, Queue>;
+  const release = async (): Promise<void> => {
+    for (const lane of Object.values(lanes)) lane.release();
+    // close() lets go of the directory a moment later; whoever opens the next one must not come before that.
+    await drainPending();
+  };
+  try {
+    for (const lane of ["write", "quick", "report"] as const) {
+      lanes[lane] = queue(new Session(path, { connectionArgs }));
+      for (const sql of limits[lane]) await lanes[lane].run((session) => session.queryAsync(sql));
+    }
+  } catch (cause) {
+    const first = lanes.write === undefined;
+    await release();
+    const other = first ? await holder(path) : undefined;
+    throw other === undefined ? new KmError("KM_STORE_BROKEN", path, cause) : new KmError("KM_STORE_LOCKED", `${path}, ${other}`, cause);
+  }
+
+  let closing: Promise<void> | undefined;
+  const run = async <T>(lane: Lane, work: (session: Session) => Promise<T>): Promise<T> => {
+    if (closing) throw new KmError("KM_INTERNAL", "store: it is closed");
+    try {
+      return await lanes[lane].run(work);
+    } catch (error) {
+      throw fault(error);
+    }
+  };
+  const select = async (lane: Lane, sql: string, params: Params, format: string): Promise<Uint8Array> => {
+    const filled = bind(sql, params);
+    const result = await run(lane, (session) => session.queryAsync(filled, { format }));
+    return result.bytes();
+  };
+
+  return {
+    async query<Row>(sql: string, params: Params = {}, lane: Lane = "quick"): Promise<Row[]> {
+      const lines = new TextDecoder().decode(await select(lane, sql, params, "JSONEachRow")).split("\n");
+      return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
+    },
+    binary: (sql, params = {}, lane = "quick") => select(lane, sql, params, "RowBinary"),
+    async insert(table, columns, ndjson) {
+      // async_insert would acknowledge rows that are not in yet.
+      const settings = { async_insert: 0 };
+      await run("write", (session) => session.insert({ table, columns, values: ndjson, format: "JSONEachRow", settings }));
+    },
+    async command(sql) {
+      await run("write", (session) => session.queryAsync(sql));
+    },
+    close() {
+      closing ??= Promise.all(Object.values(lanes).map((lane) => lane.idle())).then(release);
+      return closing;
+    },
+  };
+}

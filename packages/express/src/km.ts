@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Client, type Km, openRequest } from "@kmkit/core";
+import { clientOf, exchangeOf, type KmOptions } from "@kmkit/node";
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The commands of this request's visitor; see `@kmkit/express`. */
+      km: Km;
+    }
+  }
+}
+
+/** The request as options see it. Session and passport types join by themselves, since they augment `Express.Request` too. */
+export type ExpressRequest = IncomingMessage & Express.Request & { readonly originalUrl: string; readonly secure: boolean };
+
+/**
+ * Express middleware (4 and 5): from here on every request knows its visitor, and `req.km` records what they do. Works before and after the
+ * session middleware and in a sub-app; mounted twice it counts once. The commands are handed over when the response is over.
+ *
+ * @example
+ * app.use(km());
+ * app.post("/signup", (req, res) => {
+ *   req.km.identify(req.body.email);
+ *   req.km.record("Signed Up", { Plan: "Pro" });
+ *   res.redirect("/");
+ * });
+ */
+export function km(
+  options: KmOptions<ExpressRequest> | Client = {},
+): (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void {
+  const { client, options: own } = clientOf(options);
+  return function km(request, response, next) {
+    const native = request as ExpressRequest;
+    if (native.km === undefined) {
+      const exchange = exchangeOf(request, response, { url: () => native.originalUrl, secure: () => native.secure });
+      native.km = openRequest(client, own, native, exchange);
+    }
+    next();
+  };
+}

@@ -1,0 +1,5 @@
+export { createKm } from "./createkm.ts";
+export { exchangeOf, type NodeHints } from "./exchange.ts";
+export { lmdbStorage } from "./lmdb.ts";
+export { clientOf, type KmOptions } from "./options.ts";
+export { httpPost, threadGzip } from "./post.ts";
