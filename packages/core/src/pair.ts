@@ -5,6 +5,8 @@ import { derive, isAnonymous } from "./identity.ts";
 export const IDENTITY_COOKIE = "km_ai";
 /** Its companion, which says whose the anonymous identity is: `<its last 8 characters>.<claim>.<day of the last renewal>`. */
 export const CLAIM_COOKIE = "km_claim";
+/** The day on which a free pair was renewed: `<last 8 characters of the identity>.<day>`; see {@link pairLines}. */
+export const DAY_COOKIE = "km_day";
 
 /** Whose an anonymous identity is: `-` nobody's yet (free), `?` in doubt, or the 12 hex digits of {@link claimOf} (claimed). */
 export type Claim = string;
@@ -15,7 +17,7 @@ export const DOUBT: Claim = "?";
 export interface Pair {
   readonly anonymous: string;
   readonly claim: Claim;
-  /** Days since the epoch of the last renewal; 0 where the companion is missing. */
+  /** Days since the epoch of the last renewal; 0 where nothing says so. */
   readonly day: number;
 }
 
@@ -40,18 +42,26 @@ export function readPair(header: string | undefined, key: string): Pair | undefi
   if (!header?.includes(`${IDENTITY_COOKIE}=`)) return undefined;
   const anonymous = values(header, IDENTITY_COOKIE).find(isAnonymous);
   if (anonymous === undefined) return undefined;
+  const tail = anonymous.slice(-8);
+  const renewed = values(header, DAY_COOKIE).find((value) => value.startsWith(`${tail}.`));
   for (const value of values(header, CLAIM_COOKIE)) {
-    const [, tail, claim, day] = claims.exec(value) ?? [];
-    if (tail === anonymous.slice(-8) && claim !== undefined) return { anonymous, claim, day: Number(day) };
+    const [, whose, claim, day] = claims.exec(value) ?? [];
+    if (whose !== tail || claim === undefined) continue;
+    return { anonymous, claim, day: Math.max(Number(day), claim === FREE ? dayOf(renewed) : 0) };
   }
-  if (anonymous.length === 36 || values(header, CLAIM_COOKIE).length > 0) return { anonymous, claim: DOUBT, day: 0 };
+  if (anonymous.length === 36 || renewed !== undefined || values(header, CLAIM_COOKIE).length > 0)
+    return { anonymous, claim: DOUBT, day: 0 };
   const [name] = values(header, "km_ni");
   return { anonymous, claim: name === undefined ? FREE : claimOf(key, anonymous, name), day: 0 };
 }
 
+function dayOf(renewed: string | undefined): number {
+  return /^\d{1,6}$/.test(renewed?.slice(9) ?? "") ? Number(renewed?.slice(9)) : 0;
+}
+
 /** Whether one of our cookies, valid or not, stands in the header. */
 export function hasCookies(header: string | undefined): boolean {
-  return header !== undefined && (values(header, IDENTITY_COOKIE).length > 0 || values(header, CLAIM_COOKIE).length > 0);
+  return header !== undefined && [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE].some((name) => values(header, name).length > 0);
 }
 
 /** All values of one cookie: the package `cookie` keeps only the first, which may be a broken twin. A value that cannot be decoded is none. */
@@ -87,8 +97,23 @@ export interface CookieOptions {
   maxAge?: number;
 }
 
-/** The `Set-Cookie` lines that put a pair into the browser, or with `undefined` expire both cookies. `domain` is the one that applies to this host. */
-export function pairLines(pair: Pair | undefined, options: CookieOptions, secure: boolean, domain: string | undefined): string[] {
+/** What of a pair an answer writes: all of it, or only its renewal (`day`). */
+export type Writing = "pair" | "day";
+
+/**
+ * The `Set-Cookie` lines that put a pair into the browser, or with `undefined` expire our cookies. `domain` is the one that applies to this host.
+ *
+ * The claim `-` is written once, with a freshly minted identity, and never again: the renewal of a free pair touches `km_ai` and `km_day` alone.
+ * Otherwise a late answer could set a pair free that a log in has claimed meanwhile, and the next name would be tied to it as well (the histories
+ * in the tests find that). The price: who stays anonymous for more than the 400 days of that cookie is in doubt when they log in.
+ */
+export function pairLines(
+  pair: Pair | undefined,
+  options: CookieOptions,
+  secure: boolean,
+  domain: string | undefined,
+  writing: Writing = "pair",
+): string[] {
   const line = (name: string, value: string | undefined, scope: string | undefined) =>
     stringifySetCookie({
       name,
@@ -101,14 +126,14 @@ export function pairLines(pair: Pair | undefined, options: CookieOptions, secure
       maxAge: value === undefined ? 0 : (options.maxAge ?? 34_560_000),
       ...(scope === undefined ? {} : { domain: scope }),
     });
-  const both = (identity: string | undefined, claim: string | undefined, scope: string | undefined) => [
-    line(IDENTITY_COOKIE, identity, scope),
-    line(CLAIM_COOKIE, claim, scope),
-  ];
-  const companion = pair && `${pair.anonymous.slice(-8)}.${pair.claim}.${pair.day}`;
-  const lines = both(pair?.anonymous, companion, domain);
+  const gone = (scope: string | undefined) => [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE].map((name) => line(name, undefined, scope));
   // A host-only twin would be sent beside the shared one, and which comes first is the browser's choice.
-  return domain === undefined ? lines : [...both(undefined, undefined, undefined), ...lines];
+  const twins = domain === undefined ? [] : gone(undefined);
+  if (pair === undefined) return [...twins, ...gone(domain)];
+  const tail = pair.anonymous.slice(-8);
+  const companion =
+    writing === "pair" ? line(CLAIM_COOKIE, `${tail}.${pair.claim}.${pair.day}`, domain) : line(DAY_COOKIE, `${tail}.${pair.day}`, domain);
+  return [...twins, line(IDENTITY_COOKIE, pair.anonymous, domain), companion];
 }
 
 /**

@@ -61,7 +61,7 @@ class Flattener {
         this.invalid(path, "its getter threw", cause);
         continue;
       }
-      this.value(value, path, above.concat(input));
+      this.value(value, path, [...above, input]);
     }
   }
 
@@ -88,21 +88,25 @@ class Flattener {
   private nested(value: object, path: string, above: readonly object[]): void {
     if (above.includes(value)) return this.invalid(path, "it contains itself");
     if (above.length >= MAX_DEPTH) return this.invalid(path, `nested deeper than ${MAX_DEPTH}`);
+    try {
+      this.plain(value, path, above);
+    } catch (cause) {
+      this.invalid(path, "it cannot be read", cause);
+    }
+  }
+
+  private plain(value: object, path: string, above: readonly object[]): void {
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return this.invalid(path, "binary data");
     if (value instanceof Set) return this.nested([...value], path, above);
-    try {
-      // Boxed primitives, dates, URLs, decimals and the like say themselves what their plain form is.
-      const plain =
-        "toJSON" in value && typeof value.toJSON === "function"
-          ? (value.toJSON as (key: string) => unknown)(path)
-          : value instanceof String || value instanceof Number || value instanceof Boolean
-            ? value.valueOf()
-            : value;
-      if (plain === null && value instanceof Date) return this.invalid(path, "an invalid date");
-      if (plain !== value) return this.value(plain, path, above.concat(value));
-    } catch (cause) {
-      return this.invalid(path, "it cannot be read", cause);
-    }
+    // Boxed primitives, dates, URLs, decimals and the like say themselves what their plain form is.
+    const plain =
+      "toJSON" in value && typeof value.toJSON === "function"
+        ? (value.toJSON as (key: string) => unknown)(path)
+        : value instanceof String || value instanceof Number || value instanceof Boolean
+          ? value.valueOf()
+          : value;
+    if (plain === null && value instanceof Date) return this.invalid(path, "an invalid date");
+    if (plain !== value) return this.value(plain, path, [...above, value]);
     if (!Array.isArray(value)) return this.object(value, path, above);
     if (value.length > MAX_PROPERTIES) return this.invalid(path, `a list of ${value.length}`);
     if (value.every((item) => typeof item === "string" || typeof item === "number" || typeof item === "boolean"))

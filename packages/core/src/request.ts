@@ -72,6 +72,7 @@ class RequestKm<Native> implements Km, Pending {
         this.visitor.session.tell(text);
       }
       this.visitor.identified();
+      if (this.visitor.ties.length > 0) this.handOver();
     });
   }
 
@@ -84,7 +85,7 @@ class RequestKm<Native> implements Km, Pending {
       const [anonymous, name] = isAnonymous(texts[0]) ? texts : [texts[1], texts[0]];
       const claimed = isAnonymous(name) ? undefined : this.visitor.claim(anonymous, name);
       if (claimed === undefined) this.push(draftAlias(...texts));
-      else if (claimed) this.client.watch(this);
+      else if (claimed) this.handOver();
       else this.client.outbox.refuse(new KmError("KM_ALIAS_CLAIMED", name), 1);
     });
   }
@@ -115,14 +116,15 @@ class RequestKm<Native> implements Km, Pending {
     else if (this.visitor.answered === "cacheable") {
       this.client.outbox.refuse(new KmError("KM_RESPONSE_CACHEABLE", this.route()), 1);
       return false;
-    } else if (draft.late === true) this.client.reporter.report(new KmError("KM_COOKIE_TOO_LATE", this.route()));
+    } else if (draft.late === true || (this.finished && this.visitor.answered === "open"))
+      this.client.reporter.report(new KmError("KM_COOKIE_TOO_LATE", this.route()));
     return true;
   }
 
   /** An alias is sent only with the answer that carried its cookies, and only when that answer was finished: tied but not claimed, an anonymous identity would be tied to the next name as well. */
   private tiesToSend(): Tie[] {
-    const { answered } = this.visitor;
-    const ready = (tie: Tie) => tie.given || (answered === "carried" && this.over && this.finished && !tie.late);
+    const { answered, carried } = this.visitor;
+    const ready = (tie: Tie) => tie.given || (tie.anonymous === carried && this.over && this.finished && !tie.late);
     const ties = this.visitor.ties.splice(0);
     for (const tie of ties) {
       if (ready(tie)) continue;
@@ -147,7 +149,10 @@ class RequestKm<Native> implements Km, Pending {
 
   private push(draft: Draft): void {
     this.drafts.push(this.headed ? { ...draft, late: true } : draft);
-    if (this.drafts.length > 1 && !this.over) return;
+    if (this.drafts.length === 1 || this.over) this.handOver();
+  }
+
+  private handOver(): void {
     this.client.watch(this);
     // A handler that records after the response ended.
     if (this.over) queueMicrotask(() => this.client.put(this));

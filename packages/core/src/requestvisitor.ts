@@ -5,7 +5,7 @@ import { KmError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { isAnonymous, mintAnonymous } from "./identity.ts";
 import type { RequestOptions } from "./options.ts";
-import { applicableDomain, claimOf, FREE, hasCookies, type Pair, pairLines, readPair } from "./pair.ts";
+import { applicableDomain, claimOf, FREE, hasCookies, type Pair, pairLines, readPair, type Writing } from "./pair.ts";
 import { SessionReader } from "./session.ts";
 import { type Row, visitor } from "./visitor.ts";
 
@@ -50,7 +50,7 @@ export class RequestVisitor<Native> {
   private given: string | undefined;
   private consent: boolean | undefined = true;
   private wish: LeftOut | undefined;
-  private write = false;
+  private write: Writing | false = false;
   private candidate: string | undefined;
   private counted = false;
 
@@ -99,34 +99,37 @@ export class RequestVisitor<Native> {
     const claim = claimOf(this.client.key, anonymous, name);
     if (this.pair.claim !== FREE && this.pair.claim !== claim) return false;
     this.pair = { anonymous, claim, day: this.day };
-    this.write = true;
+    this.write = "pair";
     this.tie(anonymous, name, true);
     return true;
   }
 
   /** The last moment before the headers are written: the row is settled, and the answer carries what it may. */
   settle(): void {
+    // Until it is settled nothing is late: the table may make its alias here.
+    this.answered = this.carry();
+  }
+
+  private carry(): Answered {
     this.look();
     this.session.ask();
-    this.answered = "none";
-    if (this.wish === "prefetch") return;
-    if (this.consent === false) return this.expire();
+    if (this.wish === "prefetch") return "none";
+    if (this.consent === false) {
+      this.expire();
+      return "none";
+    }
     const named = typeof this.session.name === "string";
     const page = this.page;
-    if (!named && !page && !this.write) return;
-    if (this.isLeftOut()) return;
+    if ((!named && !page && !this.write) || this.isLeftOut()) return "none";
     this.session.hintIfNeverNull(page && this.pair !== undefined && this.pair.claim !== FREE);
     this.decide(false);
-    if (!this.write || this.pair === undefined) return;
+    if (!this.write || this.pair === undefined) return "none";
     const share = sharing(this.exchange);
-    if (share === "fresh") {
-      this.answered = "cacheable";
-      return;
-    }
+    if (share === "fresh") return "cacheable";
     this.setCookies(this.pair);
     if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
-    this.answered = "carried";
     this.carried = this.pair.anonymous;
+    return "carried";
   }
 
   /** Whether an identity was minted here and has reached nobody: neither the answer nor an alias carries it on. */
@@ -173,7 +176,8 @@ export class RequestVisitor<Native> {
       this.candidate = undefined;
     }
     this.pair = row.pair;
-    this.write ||= row.write;
+    // Once the whole pair is to be written, its renewal is in it.
+    if (this.write !== "pair") this.write = row.write || this.write;
     if (row.alias && row.pair !== undefined) this.tie(row.pair.anonymous, row.identity, false);
     if (this.given !== undefined && !row.anonymous && this.consent === true && this.client.tie(this.given, row.identity))
       this.tie(this.given, row.identity, false);
@@ -201,7 +205,7 @@ export class RequestVisitor<Native> {
 
   /** The row of a client that brings its anonymous identity itself: no cookies; the alias goes once. */
   private givenRow(anonymous: string, name: string | null | undefined): Row {
-    const bare = { pair: undefined, write: false, alias: false, fresh: false };
+    const bare = { pair: undefined, write: false, alias: false, fresh: false } as const;
     if (typeof name !== "string") return { ...bare, identity: anonymous, anonymous: true };
     return { ...bare, identity: name, anonymous: false };
   }
@@ -221,6 +225,6 @@ export class RequestVisitor<Native> {
     if (domain !== undefined && scope === undefined) {
       this.client.reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
     }
-    for (const line of pairLines(pair, options, this.exchange.secure, scope)) this.exchange.setCookie(line);
+    for (const line of pairLines(pair, options, this.exchange.secure, scope, this.write || "pair")) this.exchange.setCookie(line);
   }
 }

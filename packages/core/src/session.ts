@@ -59,7 +59,10 @@ export class SessionReader<Native> {
   /** Calls into the app's options: what they throw is reported and counts as `undefined`. */
   guarded<T>(ask: () => T): T | undefined {
     try {
-      return ask();
+      const answer = ask();
+      // Options answer at once. One that is async by mistake counts as no answer, and what it throws must not end the process.
+      if (answer instanceof Promise) answer.catch(() => {});
+      return answer;
     } catch (cause) {
       this.client.reporter.report(new KmError("KM_IDENTITY_FAILED", cause instanceof Error ? cause.message : String(cause), cause));
       return undefined;
@@ -96,7 +99,7 @@ export class SessionReader<Native> {
     const raw = this.guarded(() =>
       this.options.identity === undefined ? this.exchange.session()?.[SESSION_KEY] : this.options.identity(this.native),
     );
-    if (this.asked && raw === this.raw) return this.said;
+    if (this.asked && Object.is(raw, this.raw)) return this.said;
     this.asked = true;
     this.raw = raw;
     if (raw === false) this.uncounted = true;

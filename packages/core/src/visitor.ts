@@ -1,4 +1,4 @@
-import { claimOf, DOUBT, FREE, type Pair, successor } from "./pair.ts";
+import { claimOf, DOUBT, FREE, type Pair, successor, type Writing } from "./pair.ts";
 
 /** What is known of a request when somebody asks who is behind it. */
 export interface Situation {
@@ -26,8 +26,8 @@ export interface Row {
   readonly anonymous: boolean;
   /** The pair to hold from now on. */
   readonly pair: Pair | undefined;
-  /** Whether the pair must be written with this answer. */
-  readonly write: boolean;
+  /** What of the pair must be written with this answer, if anything. */
+  readonly write: Writing | false;
   /** Whether `pair.anonymous` is to be tied to `identity` by an alias, with the answer that carries the pair. */
   readonly alias: boolean;
   /** Whether `pair.anonymous` was minted now: until an answer has carried it, nobody can be this visitor again. */
@@ -52,11 +52,13 @@ function unnamed({ pair, page, command, day, mint }: Situation, session: null | 
     const anonymous = mint();
     // Somebody only reads the identity, or an image was asked for: nothing is decided yet.
     if (!page && !command) return { identity: anonymous, anonymous: true, pair, write: false, alias: false, fresh: false };
-    return { identity: anonymous, anonymous: true, pair: { anonymous, claim: FREE, day }, write: true, alias: false, fresh: true };
+    return { identity: anonymous, anonymous: true, pair: { anonymous, claim: FREE, day }, write: "pair", alias: false, fresh: true };
   }
-  const companionMissing = pair.day === 0 && (page || command);
-  const write = companionMissing || (page && pair.day !== day);
-  return { identity: pair.anonymous, anonymous: true, pair: write ? { ...pair, day } : pair, write, alias: false, fresh: false };
+  const held = { identity: pair.anonymous, anonymous: true, alias: false, fresh: false };
+  const due = (page && pair.day !== day) || (pair.day === 0 && command);
+  if (!due) return { ...held, pair, write: false };
+  // A free pair is renewed without its claim (see pairLines), unless it has none yet: then it is KISSmetrics' own.
+  return { ...held, pair: { ...pair, day }, write: pair.claim === FREE && pair.day !== 0 ? "day" : "pair" };
 }
 
 function named({ pair, page, day, key, mint }: Situation, name: string): Row {
@@ -64,7 +66,7 @@ function named({ pair, page, day, key, mint }: Situation, name: string): Row {
   const claim = (anonymous: string, fresh: boolean): Row => ({
     ...held,
     pair: { anonymous, claim: claimOf(key, anonymous, name), day },
-    write: true,
+    write: "pair",
     alias: true,
     fresh,
   });
@@ -74,7 +76,7 @@ function named({ pair, page, day, key, mint }: Situation, name: string): Row {
   if (pair.claim === claimOf(key, pair.anonymous, name)) {
     const renew = page && pair.day !== day;
     // The alias again with the daily renewal: it is harmless, and heals a store that was lost or restored.
-    return { ...held, pair: renew ? { ...pair, day } : pair, write: renew, alias: renew };
+    return { ...held, pair: renew ? { ...pair, day } : pair, write: renew && "pair", alias: renew };
   }
   // Another's, or in doubt: never tie this anonymous identity to a second name. Its successor can only ever be this name's.
   return claim(successor(key, pair, name), false);

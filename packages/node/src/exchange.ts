@@ -8,6 +8,8 @@ export interface NodeHints {
   readonly url?: () => string | undefined;
   /** Whether the client spoke https, by the framework's trust-proxy rule. */
   readonly secure?: () => boolean | undefined;
+  /** The host that the client asked for, by the same rule; without a port. */
+  readonly host?: () => string | undefined;
   /** The session object, if it does not stand in `request.session`. */
   readonly session?: () => unknown;
 }
@@ -27,7 +29,7 @@ export function exchangeOf(request: IncomingMessage, response: ServerResponse, h
     get secure() {
       return hints.secure?.() ?? "encrypted" in request.socket;
     },
-    header: (name) => textOf(request.headers[name]),
+    header: (name) => (name === "host" ? hints.host?.() : undefined) ?? textOf(request.headers[name]),
     answered: (name) => textOf(response.getHeader(name)),
     // Appends to what the app has set by setHeader, by the framework or by writeHead: on-headers has merged all that by now.
     setCookie: (line) => void response.appendHeader("Set-Cookie", line),

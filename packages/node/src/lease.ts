@@ -5,6 +5,8 @@ import type { Database } from "lmdb";
 /** How long a lease holds without being renewed, in ms: longer than one batch may take. */
 const LEASE = 30_000;
 
+const HOLDER = "holder";
+
 interface Holder {
   readonly token: string;
   readonly host: string;
@@ -24,26 +26,29 @@ export class Lease {
     began: Math.round(Date.now() - process.uptime() * 1000),
   };
 
+  /** @param db a database with `useVersions`: writes are conditional, since lmdb's asynchronous transactions were seen to hang (3.5.6). */
   constructor(db: Database<Holder, string>) {
     this.db = db;
   }
 
   /** Take or renew the lease; false while another process holds it. */
   async take(): Promise<boolean> {
-    return this.db.transaction(() => {
-      const now = Date.now();
-      const holder = this.db.get("holder");
-      if (holder !== undefined && holder.token !== this.me.token && this.isValid(holder, now)) return false;
-      void this.db.put("holder", { ...this.me, until: now + LEASE });
-      return true;
-    });
+    const now = Date.now();
+    const entry = this.db.getEntry(HOLDER);
+    const mine = { ...this.me, until: now + LEASE };
+    if (entry === undefined) return this.db.ifNoExists(HOLDER, () => void this.db.put(HOLDER, mine, 1));
+    if (entry.value.token !== this.me.token && this.isValid(entry.value, now)) return false;
+    return this.write(mine, entry.version);
   }
 
   async release(): Promise<void> {
-    if (this.db.get("holder")?.token !== this.me.token) return;
-    await this.db.transaction(() => {
-      if (this.db.get("holder")?.token === this.me.token) void this.db.remove("holder");
-    });
+    const entry = this.db.getEntry(HOLDER);
+    if (entry?.value.token === this.me.token) await this.write({ ...this.me, until: 0 }, entry.version);
+  }
+
+  /** Writes only if nobody else has written since we read. */
+  private write(holder: Holder, version: number | undefined): Promise<boolean> {
+    return this.db.put(HOLDER, holder, (version ?? 0) + 1, version);
   }
 
   private isValid({ host, pid, began, until }: Holder, now: number): boolean {

@@ -172,7 +172,7 @@ class LmdbStorage implements OutboxStorage {
       root,
       entries: root.openDB<Buffer, Buffer>("entries", { encoding: "binary", keyEncoding: "binary" }),
       letters: root.openDB<DeadLetter, Buffer>("letters", { encoding: "json", keyEncoding: "binary" }),
-      lease: new Lease(root.openDB("sender", { encoding: "json" })),
+      lease: new Lease(root.openDB("sender", { encoding: "json", useVersions: true })),
     };
   }
 
