@@ -1,0 +1,19 @@
+import { Router } from "express";
+import { homePage, productPage } from "../pages/storefront.ts";
+import { productOf } from "../products.ts";
+
+/** The shelf, and a page for each lamp. */
+export const storefront: Router = Router();
+
+storefront.get("/", (req, res) => {
+  req.km.record("Viewed Homepage");
+  res.send(homePage(req));
+});
+
+storefront.get("/products/:slug", (req, res, next) => {
+  const product = productOf(req.params.slug);
+  if (product === undefined) return next();
+
+  req.km.record("Viewed Product", { Product: product.name, Category: product.category, Price: product.price });
+  res.send(productPage(req, product));
+});

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { collector } from "./collector.ts";
+import { person } from "./person.ts";
+
+const program = new Command("kmkit")
+  .description("People analytics on your own machine: a collector that receives commands, and a look at the people it knows.")
+  .version("0.1.0")
+  .showHelpAfterError("(kmkit --help shows what there is)")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ npx kmkit collector                     receive commands on http://127.0.0.1:8787, keep them in .kmkit/data
+  $ npx kmkit person bob@bob.com            who is bob, and what did he do?
+
+Exit codes: 0 done; 1 it failed, and says why; 2 the call's words are off; 3 nobody was ever seen under that identity.`,
+  )
+  // Commander's own exit code for wrong words is 1, which here means that something failed.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+program.addCommand(collector().copyInheritedSettings(program)).addCommand(person().copyInheritedSettings(program));
+await program.parseAsync();
