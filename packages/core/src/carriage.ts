@@ -13,6 +13,8 @@ export interface Carriage {
   readonly transport: Transport;
   /** How long the transport may take, in ms. */
   readonly timeout: number;
+  /** Aborts when the outbox is closed: what is under way then waits for the next start. */
+  readonly closing: AbortSignal;
   readonly report: Report;
   /** Takes the lines that were refused for good. */
   readonly letters: DeadLetter[];
@@ -55,15 +57,18 @@ function setAside(
 }
 
 /** Asks the transport, but not longer than its time: one that does not heed the signal must not stop delivery for ever. */
-async function ask(batch: Batch, { transport, timeout }: Carriage): Promise<Verdict> {
+async function ask(batch: Batch, { transport, timeout, closing }: Carriage): Promise<Verdict> {
   const abort = new AbortController();
-  const detail = `no answer within ${timeout} ms`;
+  let end = () => {};
   let stop = () => {};
   const late = new Promise<Verdict>((resolve) => {
-    stop = quietTimer(() => {
+    const giveUp = (detail: string) => {
       resolve({ type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail });
       abort.abort(new Error(detail));
-    }, timeout);
+    };
+    stop = quietTimer(() => giveUp(`no answer within ${timeout} ms`), timeout);
+    end = () => giveUp("the outbox was closed");
+    closing.addEventListener("abort", end);
   });
   try {
     return await Promise.race([transport(batch, abort.signal), late]);
@@ -71,5 +76,6 @@ async function ask(batch: Batch, { transport, timeout }: Carriage): Promise<Verd
     return { type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: cause instanceof Error ? cause.message : String(cause) };
   } finally {
     stop();
+    closing.removeEventListener("abort", end);
   }
 }

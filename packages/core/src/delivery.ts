@@ -3,7 +3,7 @@ import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
-import { quietTimer } from "./timer.ts";
+import { quietTimer, within } from "./timer.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The longest pause between two tries, in ms: a receiver that is back is found within it. */
@@ -32,6 +32,7 @@ class DeliveringOutbox implements Outbox {
   private fault: string | undefined;
   private failures = 0;
   private closed = false;
+  private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
   private stopTimer: (() => void) | undefined;
   private due = Number.POSITIVE_INFINITY;
@@ -142,7 +143,13 @@ class DeliveringOutbox implements Outbox {
           return;
         }
         const letters: DeadLetter[] = [];
-        const waits = await carry(held, { ...this.limits, transport: this.transport, report: this.report, letters });
+        const waits = await carry(held, {
+          ...this.limits,
+          transport: this.transport,
+          closing: this.closing.signal,
+          report: this.report,
+          letters,
+        });
         if (waits !== undefined) return this.pause(waits);
         this.failures = 0;
         this.fault = undefined;
@@ -164,7 +171,7 @@ class DeliveringOutbox implements Outbox {
     this.failures = Math.min(this.failures + 1, 16);
     this.notBefore = performance.now() + (after ?? backoff);
     // Once an outage, however many tries it takes.
-    if (this.fault === undefined) this.report(new KmError(code, detail));
+    if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
     this.fault = detail === undefined ? code : `${code}: ${detail}`;
   }
 
@@ -190,6 +197,8 @@ class DeliveringOutbox implements Outbox {
     this.closed = true;
     this.stopTimer?.();
     this.due = Number.NEGATIVE_INFINITY;
+    this.closing.abort();
+    await this.running;
     await this.storage.close();
     return flushed;
   }
@@ -213,14 +222,4 @@ class DeliveringOutbox implements Outbox {
   private dropped(): number {
     return Object.values(this.refused).reduce((sum, count) => sum + count, 0);
   }
-}
-
-/** Waits for work, or for `ms`; this timer keeps the process alive, since somebody waits. */
-async function within(work: Promise<void> | undefined, ms: number): Promise<void> {
-  let timer: unknown;
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(1, ms));
-  });
-  await (work === undefined ? over : Promise.race([work, over]));
-  clearTimeout(timer as number);
 }

@@ -4,3 +4,13 @@ export function quietTimer(work: () => void, ms: number): () => void {
   (timer as { unref?: () => void }).unref?.();
   return () => clearTimeout(timer as number);
 }
+
+/** Waits for work, or for `ms`; this timer keeps the process alive, since somebody waits. */
+export async function within(work: Promise<void> | undefined, ms: number): Promise<void> {
+  let timer: unknown;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(1, ms));
+  });
+  await (work === undefined ? over : Promise.race([work, over]));
+  clearTimeout(timer as number);
+}

@@ -5,6 +5,7 @@ import { type DeadLetter, type Entry, type Held, KmError, memoryStorage, type Ou
 import type { Database, RootDatabase } from "lmdb";
 import { countOf, KeyMaker, sizeOf } from "./key.ts";
 import { Lease } from "./lease.ts";
+import { isSound } from "./soundness.ts";
 
 /** How often to look for entries of other processes, in ms. */
 const LOOK_AROUND = 2000;
@@ -22,8 +23,8 @@ interface Opened {
 
 /**
  * Keeps entries in an lmdb file: an entry is safe from the death of the process some tenths of a millisecond after `put`, and from the death of
- * the machine a little later. Several processes may share a directory. lmdb is loaded at the first put, or soon if the directory exists already,
- * since an earlier process may have left something. Where the directory cannot be written, the memory takes over and says so.
+ * the machine a little later. Several processes may share a directory; it is made at the first put, or opened soon if it exists already, since an
+ * earlier process may have left something. Where the directory cannot be written, the memory takes over and says so.
  */
 export function lmdbStorage(directory: string, reporter: Reporter): OutboxStorage {
   return new LmdbStorage(directory, reporter);
@@ -47,7 +48,8 @@ class LmdbStorage implements OutboxStorage {
   constructor(directory: string, reporter: Reporter) {
     this.directory = directory;
     this.reporter = reporter;
-    if (existsSync(join(directory, "data.mdb"))) setImmediate(() => void this.open());
+    // Loading costs some 25 ms: when the process comes to rest after its start, and not in the first request.
+    setImmediate(() => void (existsSync(join(directory, "data.mdb")) ? this.open() : import("lmdb")));
   }
 
   get durable(): boolean {
@@ -157,17 +159,13 @@ class LmdbStorage implements OutboxStorage {
   private openFile(lmdb: typeof import("lmdb")): Opened {
     const open = () =>
       lmdb.open<Buffer, Buffer>({ path: this.directory, encoding: "binary", keyEncoding: "binary", maxDbs: 3, noSubdir: false });
-    let root: RootDatabase<Buffer, Buffer>;
-    try {
-      root = open();
-    } catch (cause) {
-      const file = join(this.directory, "data.mdb");
-      if (!existsSync(file)) throw cause;
+    const file = join(this.directory, "data.mdb");
+    if (existsSync(file) && !isSound(file)) {
       const aside = `${file}.broken-${Date.now()}`;
       renameSync(file, aside);
-      root = open();
-      this.reporter.report(new KmError("KM_OUTBOX_BROKEN", aside, cause));
+      this.reporter.report(new KmError("KM_OUTBOX_BROKEN", aside));
     }
+    const root = open();
     return {
       root,
       entries: root.openDB<Buffer, Buffer>("entries", { encoding: "binary", keyEncoding: "binary" }),

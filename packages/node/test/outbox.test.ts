@@ -1,0 +1,201 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createReporter, type KmError } from "@kmkit/core";
+import { type Receiver, startChild, startReceiver } from "@kmkit/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { createKm, lmdbStorage } from "../src/index.ts";
+
+const cwd = import.meta.dirname;
+let receiver: Receiver;
+let directory: string;
+const errors: KmError[] = [];
+const options = (more: object = {}) => ({
+  url: receiver.url,
+  key: "k",
+  outbox: directory,
+  onError: (error: KmError) => void errors.push(error),
+  ...more,
+});
+const names = () => receiver.commands.map(({ name }) => name);
+const codes = () => errors.map(({ code }) => code);
+
+beforeAll(async () => {
+  receiver = await startReceiver();
+});
+afterAll(() => receiver.close());
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "kmkit-outbox-"));
+  rmSync(directory, { recursive: true });
+  errors.length = 0;
+  receiver.mode("accept");
+  receiver.clear();
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe("the durable outbox", () => {
+  it("keeps commands on disk, sends them in order, and hands them over once", async () => {
+    const client = createKm(options());
+    for (let n = 0; n < 1200; n += 1) client.as("bob").record(`E${n}`);
+    expect(await client.close()).toEqual({ sent: 1200, kept: 0, dropped: 0 });
+    expect(names()).toEqual(Array.from({ length: 1200 }, (_, n) => `E${n}`));
+    expect(readdirSync(directory)).toContain(".gitignore");
+  });
+
+  it("creates no directory until the first command", async () => {
+    const client = createKm(options());
+    await client.close();
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  it("what an earlier process left is sent when the next one starts, without a new command", async () => {
+    receiver.mode("status:503");
+    const first = createKm(options());
+    first.as("bob").record("Left");
+    expect(await first.close(50)).toMatchObject({ kept: 1 });
+    receiver.mode("accept");
+    const second = createKm(options());
+    await vi.waitFor(() => expect(names()).toEqual(["Left"]));
+    await second.flush();
+    expect(second.stats()).toMatchObject({ recorded: 0, found: 1, sent: 1, kept: 0 });
+    await second.close();
+  });
+
+  it("a wrong key keeps everything, says so once, and nothing is lost when it is put right", async () => {
+    receiver.mode("status:401");
+    const wrong = createKm(options());
+    wrong.as("bob").record("Kept");
+    await wrong.flush(100);
+    await wrong.close(50);
+    expect(codes()).toEqual(["KM_KEY_REFUSED"]);
+    receiver.mode("accept");
+    const right = createKm(options({ key: "right" }));
+    await vi.waitFor(() => expect(names()).toEqual(["Kept"]));
+    await right.close();
+  });
+
+  it("halves a batch that is too large, and sets aside what is refused for good", async () => {
+    receiver.mode("too-large:10");
+    const client = createKm(options());
+    for (let n = 0; n < 100; n += 1) client.as("bob").record(`E${n}`);
+    expect(await client.flush()).toMatchObject({ sent: 100 });
+    receiver.mode("partial:KM_NAME_EMPTY");
+    client.as("bob").record("Bad");
+    client.as("bob").record("Good");
+    expect(await client.close()).toEqual({ sent: 1, kept: 0, dropped: 1 });
+    expect(names().slice(100)).toEqual(["Good"]);
+    expect(client.stats().refused).toEqual({ KM_NAME_EMPTY: 1 });
+  });
+
+  it("a lost reply makes copies on the wire with the same ids, so that they count once", async () => {
+    receiver.mode("lost-reply");
+    const client = createKm(options());
+    client.as("bob").record("Once");
+    await vi.waitFor(() => expect(receiver.commands.length).toBeGreaterThan(0));
+    receiver.mode("accept");
+    expect(await client.close()).toMatchObject({ kept: 0 });
+    expect(new Set(receiver.commands.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("is bounded: beyond maxBytes the newest are refused, counted and reported", async () => {
+    receiver.mode("status:503");
+    const client = createKm(options({ maxBytes: 2000 }));
+    for (let n = 0; n < 50; n += 1) client.as(`user ${n}`).record("E");
+    await client.flush(20);
+    const { recorded, kept, refused } = client.stats();
+    expect(recorded).toBe(50);
+    expect(kept + (refused.KM_OUTBOX_FULL ?? 0)).toBe(50);
+    expect(kept).toBeGreaterThan(5);
+    expect(codes()).toContain("KM_OUTBOX_FULL");
+    await client.close(20);
+  });
+
+  it("where the directory cannot be made the memory takes over and says so once", async () => {
+    writeFileSync(directory, "a file in the way");
+    const client = createKm(options());
+    client.as("bob").record("One");
+    await client.flush();
+    client.as("bob").record("Two");
+    expect(await client.close()).toMatchObject({ kept: 0 });
+    expect(names()).toEqual(["One", "Two"]);
+    expect(codes()).toEqual(["KM_OUTBOX_MEMORY"]);
+    expect(client.stats().durable).toBe(false);
+  });
+
+  it.each([
+    ["noise", () => Buffer.alloc(16_384, "noise")],
+    ["a few bytes", () => Buffer.from("x")],
+    ["a file that was cut off", (whole: Buffer) => whole.subarray(0, whole.length - 8192)],
+  ])("%s in place of the outbox is moved aside, and the app goes on", async (_, spoil) => {
+    receiver.mode("status:503");
+    const before = createKm(options());
+    for (let n = 0; n < 300; n += 1) before.as("bob").record(`E${n}`);
+    await before.flush(50);
+    await before.close(50);
+    const file = join(directory, "data.mdb");
+    writeFileSync(file, spoil(readFileSync(file)));
+    receiver.mode("accept");
+    errors.length = 0;
+    const client = createKm(options());
+    client.as("bob").record("On");
+    expect(await client.close()).toMatchObject({ sent: 1, kept: 0, dropped: 0 });
+    expect(codes()).toEqual(["KM_OUTBOX_BROKEN"]);
+    expect(readdirSync(directory).some((name) => name.includes(".broken-"))).toBe(true);
+  });
+
+  it("one sender at a time: a second process waits, and takes over at once when the first is killed", async () => {
+    const holder = startChild(
+      `import { lmdbStorage } from "../dist/index.js";
+       const storage = lmdbStorage(process.env.DIRECTORY, { report: console.error, hint() {} });
+       await storage.put({ bytes: Buffer.from("{}\\n"), count: 1 });
+       console.log("lease", await storage.lease());
+       setInterval(() => {}, 1000);`,
+      { cwd, env: { DIRECTORY: directory } },
+    );
+    expect(await holder.line("lease")).toBe("true");
+    const storage = lmdbStorage(directory, createReporter({ development: false, print: () => {} }));
+    expect(await storage.lease()).toBe(false);
+    holder.process.kill("SIGKILL");
+    await holder.ended;
+    expect(await storage.lease()).toBe(true);
+    expect(await storage.head(10, 1000)).toHaveLength(1);
+    await storage.release();
+    await storage.close();
+  });
+
+  it("four processes share a directory: each command is sent once, and what a killed one left is sent by another", async () => {
+    const source = `import { createKm } from "../dist/index.js";
+      const client = createKm({ url: process.env.URL, key: "k", outbox: process.env.DIRECTORY });
+      for (let n = 0; n < 250; n += 1) { client.as("p" + process.env.N).record("E" + process.env.N + "." + n); if (n % 10 === 0) await new Promise(setImmediate); }
+      await client.flush(1); // waits for the disk, whatever the receiver does
+      console.log("recorded"); setInterval(() => {}, 1000);`;
+    receiver.mode("slow:5");
+    const children = [0, 1, 2, 3].map((n) => startChild(source, { cwd, env: { URL: receiver.url, DIRECTORY: directory, N: String(n) } }));
+    await children[0]?.line("recorded");
+    children[0]?.process.kill("SIGKILL");
+    await Promise.all(children.slice(1).map((child) => child.line("recorded")));
+    await vi.waitFor(() => expect(new Set(names()).size).toBe(1000), { timeout: 15_000 });
+    for (const child of children) {
+      expect(child.output.error).toBe("");
+      child.process.kill("SIGKILL");
+    }
+    await Promise.all(children.map((child) => child.ended));
+  });
+});
+
+describe("one client a process", () => {
+  it("the same url, key and outbox give the same client; it can be made anew after a close", async () => {
+    const client = createKm(options());
+    expect(createKm(options())).toBe(client);
+    await client.close();
+    const next = createKm(options());
+    expect(next).not.toBe(client);
+    await next.close();
+  });
+
+  it("refuses to mix two products in one directory", async () => {
+    const client = createKm(options());
+    expect(() => createKm(options({ key: "other" }))).toThrowError(expect.objectContaining({ code: "KM_OUTBOX_SHARED" }));
+    await client.close();
+  });
+});
