@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { Command } from "commander";
 import { collector } from "./collector.ts";
 import { person } from "./person.ts";
@@ -18,6 +17,9 @@ Exit codes: 0 done; 1 it failed, and says why; 2 the call's words are off; 3 nob
   )
   // Commander's own exit code for wrong words is 1, which here means that something failed.
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+// `kmkit person bob@bob.com | head` closes the pipe when it has enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 program.addCommand(collector().copyInheritedSettings(program)).addCommand(person().copyInheritedSettings(program));
 await program.parseAsync();

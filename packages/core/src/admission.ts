@@ -9,8 +9,14 @@ export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounte
 export function isPageLoad(exchange: Exchange): boolean {
   const mode = exchange.header("sec-fetch-mode");
   const dest = exchange.header("sec-fetch-dest");
+  if (isForeignForm(exchange)) return false;
   if (mode !== undefined || dest !== undefined) return mode === "navigate" && dest === "document";
   return exchange.method === "GET" && (exchange.header("accept") ?? "").includes("text/html");
+}
+
+/** A form that another site posts here (SAML, 3-D Secure): browsers hold Lax cookies back, so that a visitor seems new who is not. */
+export function isForeignForm(exchange: Exchange): boolean {
+  return exchange.method !== "GET" && exchange.method !== "HEAD" && exchange.header("sec-fetch-site") === "cross-site";
 }
 
 /** Whether nobody has looked at the page yet. `Sec-Purpose: prefetch;prerender` never comes back as a request: the browser script counts those. */

@@ -7,7 +7,10 @@ import type { Exchange } from "./exchange.ts";
 export type Sharing = "fresh" | "stored" | "private";
 
 /** Headers by which caches in front of us are told to do otherwise than `Cache-Control` says (RFC 9213 and the vendors' own). */
-const targeted = ["cdn-cache-control", "surrogate-control", "cloudflare-cdn-cache-control", "vercel-cdn-cache-control"];
+const targeted = [
+  ...["cdn-cache-control", "surrogate-control", "cloudflare-cdn-cache-control", "vercel-cdn-cache-control", "netlify-cdn-cache-control"],
+  "edge-control",
+];
 
 /**
  * Judges an answer at the moment its headers are written. One cached `Set-Cookie` would make a thousand visitors one person, so in doubt the
@@ -19,6 +22,8 @@ export function sharing(exchange: Exchange, now: number = Date.now()): Sharing {
     const value = exchange.answered(name);
     if (value !== undefined && lifetime(directives(value)) > 0) return "fresh";
   }
+  // nginx's own: seconds, or `@` and a time; only 0 and `off` keep it from storing.
+  if (!/^(0|off)?$/.test(exchange.answered("x-accel-expires")?.trim() ?? "")) return "fresh";
   const value = exchange.answered("cache-control");
   const told = directives(value ?? "");
   if (told.has("no-store") || told.get("private") === "") return "private";
@@ -50,7 +55,7 @@ function directives(value: string): Map<string, string> {
 
 /** Seconds that a shared cache may use the answer; NaN where nothing is said. What is no number counts as long: in doubt it is shared. */
 function lifetime(told: Map<string, string>): number {
-  const seconds = told.get("s-maxage") ?? told.get("max-age");
+  const seconds = told.get("s-maxage") ?? told.get("cache-maxage") ?? told.get("max-age");
   if (seconds === undefined) return Number.NaN;
   if (told.has("no-store") || told.get("private") === "") return 0;
   const number = Number(seconds);

@@ -84,6 +84,7 @@ export class Client implements KmClient {
   /** Count a request that is left out. */
   leaveOut(reason: LeftOut): void {
     this.leftOut[reason] = (this.leftOut[reason] ?? 0) + 1;
+    this.reporter.hint(`left out ${reason}`, () => new KmError("KM_LEFT_OUT", reason));
   }
 
   /** Remember that commands wait, so that they leave even if the request never ends. */

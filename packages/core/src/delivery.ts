@@ -1,5 +1,6 @@
 import { cutEntries, type Entry } from "./batch.ts";
 import { carry } from "./carriage.ts";
+import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
@@ -23,11 +24,12 @@ class DeliveringOutbox implements Outbox {
   private readonly transport: Transport;
   private readonly limits: OutboxLimits;
   private readonly report: Report;
-  private recorded = 0;
-  private sent = 0;
+  private readonly counts = new Counts();
   /** Sent or set aside. */
   private done = 0;
-  private readonly refused: Record<string, number> = {};
+  /** How much must be done for those who wait in flush, and how to wake them. */
+  private goal = 0;
+  private readonly waiters = new Set<() => void>();
   private readonly puts = new Set<Promise<unknown>>();
   private fault: string | undefined;
   private failures = 0;
@@ -82,25 +84,21 @@ class DeliveringOutbox implements Outbox {
       this.refuse(error, lines.length);
       return error;
     }
-    this.recorded += lines.length;
+    this.counts.recorded += lines.length;
     return entries;
   }
 
   private unwritable(entry: Entry, cause: unknown): KmError {
     const error = new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause);
-    this.recorded -= entry.count;
+    this.counts.recorded -= entry.count;
     this.refuse(error, entry.count);
     return error;
   }
 
   refuse(error: KmError, count: number): void {
-    this.recorded += count;
-    this.count(error.code, count);
+    this.counts.recorded += count;
+    this.counts.refuse(error.code, count);
     this.report(error);
-  }
-
-  private count(code: string, count: number): void {
-    this.refused[code] = (this.refused[code] ?? 0) + count;
   }
 
   /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
@@ -109,14 +107,14 @@ class DeliveringOutbox implements Outbox {
     if (due >= this.due || this.running !== undefined) return;
     this.stopTimer?.();
     this.due = due;
-    this.stopTimer = quietTimer(() => void this.run(false), Math.max(0, due - performance.now()));
+    this.stopTimer = quietTimer(() => void this.run(), Math.max(0, due - performance.now()));
   }
 
-  /** One sender at a time: sends full batches as long as there are any, and what waits besides once (`all`: until nothing waits). */
-  private run(all: boolean): Promise<void> {
+  /** One sender at a time: sends what waits once, and goes on as long as there are full batches or somebody waits in flush. */
+  private run(): Promise<void> {
     this.stopTimer?.();
     this.due = Number.POSITIVE_INFINITY;
-    this.running ??= this.send(all)
+    this.running ??= this.send()
       .catch((cause) => this.pause({ type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: String(cause) }))
       .finally(() => {
         this.running = undefined;
@@ -126,7 +124,7 @@ class DeliveringOutbox implements Outbox {
     return this.running;
   }
 
-  private async send(all: boolean): Promise<void> {
+  private async send(): Promise<void> {
     try {
       for (let first = true; ; first = false) {
         if (!(await this.storage.lease())) {
@@ -135,7 +133,7 @@ class DeliveringOutbox implements Outbox {
         }
         const { batchCommands, batchBytes } = this.limits;
         const { commands, bytes } = this.storage.waiting();
-        if (!first && !all && commands < batchCommands && bytes < batchBytes) return;
+        if (!first && this.done >= this.goal && commands < batchCommands && bytes < batchBytes) return;
         const held = await this.storage.head(this.failures > 0 ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
         if (held.length === 0) {
           // Another process was quicker, or it holds what we counted: look again, but not in a circle.
@@ -157,8 +155,9 @@ class DeliveringOutbox implements Outbox {
         await this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
         this.done += count;
-        this.sent += count - letters.length;
-        for (const { code } of letters) this.count(code, 1);
+        this.counts.sent += count - letters.length;
+        for (const { code } of letters) this.counts.refuse(code, 1);
+        for (const wake of this.waiters) wake();
       }
     } finally {
       await this.storage.release();
@@ -176,20 +175,33 @@ class DeliveringOutbox implements Outbox {
   }
 
   async flush(deadlineMs = 5000): Promise<Flushed> {
-    const before = { sent: this.sent, dropped: this.dropped() };
+    const before = { sent: this.counts.sent, dropped: this.counts.dropped };
     const end = performance.now() + deadlineMs;
     await Promise.allSettled(this.puts);
     // The first try comes at once, whatever pause is on: somebody waits for it.
     this.notBefore = 0;
     // Only what waits now: under a steady load the outbox is never empty.
     const goal = this.done + this.storage.waiting().commands;
+    this.goal = Math.max(this.goal, goal);
     while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
       if (left <= 0) break;
       const pause = this.notBefore - performance.now();
-      await within(pause > 0 ? undefined : this.run(true), pause > 0 ? Math.min(pause, left) : left);
+      if (pause > 0) await within(undefined, Math.min(pause, left));
+      else await within(Promise.race([this.run(), this.progress()]), left);
     }
-    return { sent: this.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.dropped() - before.dropped };
+    return { sent: this.counts.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.counts.dropped - before.dropped };
+  }
+
+  /** The end of the next batch. */
+  private progress(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.waiters.delete(wake);
+        resolve();
+      };
+      this.waiters.add(wake);
+    });
   }
 
   async close(deadlineMs = 5000): Promise<Flushed> {
@@ -205,21 +217,17 @@ class DeliveringOutbox implements Outbox {
 
   stats(): OutboxStats {
     const { commands: kept, bytes: keptBytes } = this.storage.waiting();
-    const refused = this.dropped();
+    const refused = this.counts.dropped;
     return {
-      recorded: this.recorded,
+      recorded: this.counts.recorded,
       // Where several processes share a directory, one may send what another recorded: then this is a lower bound.
-      found: Math.max(0, this.sent + kept + refused - this.recorded),
-      sent: this.sent,
+      found: Math.max(0, this.counts.sent + kept + refused - this.counts.recorded),
+      sent: this.counts.sent,
       kept,
       keptBytes,
-      refused: { ...this.refused },
+      refused: { ...this.counts.refused },
       durable: this.storage.durable,
       fault: this.fault,
     };
-  }
-
-  private dropped(): number {
-    return Object.values(this.refused).reduce((sum, count) => sum + count, 0);
   }
 }

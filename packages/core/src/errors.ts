@@ -31,6 +31,7 @@ export const codes = {
   // What the request does not allow.
   KM_VISITOR_UNKNOWN:
     "A command came on a request that has neither our cookie nor a name and is no page load; for webhooks and jobs use client.as(identity).",
+  KM_LEFT_OUT: "A request was left out for this reason; stats() counts them, and an option changes each rule.",
   KM_COOKIE_TOO_LATE:
     "The first command came after the headers were sent, so its anonymous identity could not be put in a cookie; record before the answer begins.",
   KM_RESPONSE_CACHEABLE:

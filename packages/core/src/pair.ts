@@ -89,8 +89,8 @@ export interface CookieOptions {
   domain?: string;
   /** Default `/`, also in a sub-app. */
   path?: string;
-  /** Default `lax`. */
-  sameSite?: "lax" | "strict" | "none";
+  /** Default `lax`. `strict` is not offered: whoever comes by a link from elsewhere would seem new, and their cookies be overwritten. */
+  sameSite?: "lax" | "none";
   /** Default true. False lets page scripts read the anonymous identity (beside KISSmetrics' own script). */
   httpOnly?: boolean;
   /** Seconds; default 400 days, the most that browsers keep. */

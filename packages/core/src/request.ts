@@ -78,15 +78,15 @@ class RequestKm<Native> implements Km, Pending {
 
   alias(a: string, b?: string): void {
     this.safely(() => {
-      const row = this.visitor.forCommand();
-      if (row === undefined) return;
-      const texts = aliasTexts(a, b ?? row.identity, (text) => this.visitor.session.isJunk(text), this.client.reporter.report);
-      if (texts === undefined) return;
-      const [anonymous, name] = isAnonymous(texts[0]) ? texts : [texts[1], texts[0]];
-      const claimed = isAnonymous(name) ? undefined : this.visitor.claim(anonymous, name);
+      const own = b === undefined ? this.visitor.forCommand()?.identity : b;
+      if (own === undefined) return;
+      const texts = aliasTexts(a, own, (text) => this.visitor.session.isJunk(text), this.client.reporter.report);
+      if (texts === undefined || !this.visitor.mayAlias()) return;
+      // Whichever of the two is this visitor's own: a user id may look like an anonymous identity.
+      const claimed = this.visitor.claim(...texts) ?? this.visitor.claim(texts[1], texts[0]);
       if (claimed === undefined) this.push(draftAlias(...texts));
       else if (claimed) this.handOver();
-      else this.client.outbox.refuse(new KmError("KM_ALIAS_CLAIMED", name), 1);
+      else this.client.outbox.refuse(new KmError("KM_ALIAS_CLAIMED", texts.join(" = ")), 1);
     });
   }
 
@@ -143,7 +143,11 @@ class RequestKm<Native> implements Km, Pending {
     if (row === undefined) return;
     draft.identity = row.identity;
     if (row.fresh && !this.visitor.known && !this.visitor.page)
-      this.client.reporter.hint(`unknown ${this.route()}`, () => new KmError("KM_VISITOR_UNKNOWN", this.route()));
+      // Once a route: what has a digit in it is a parameter.
+      this.client.reporter.hint(
+        `unknown ${this.route().replace(/[^/]*\d[^/]*/g, ":")}`,
+        () => new KmError("KM_VISITOR_UNKNOWN", this.route()),
+      );
     this.push(draft);
   }
 

@@ -1,4 +1,4 @@
-import { anonymousLeftOut, isPageLoad, isPrefetch, type LeftOut } from "./admission.ts";
+import { anonymousLeftOut, isForeignForm, isPageLoad, isPrefetch, type LeftOut } from "./admission.ts";
 import { privately, sharing } from "./caching.ts";
 import type { Client } from "./client.ts";
 import { KmError } from "./errors.ts";
@@ -48,6 +48,8 @@ export class RequestVisitor<Native> {
   private pageLoad: boolean | undefined;
   private pair: Pair | undefined;
   private given: string | undefined;
+  /** The anonymous identity in the browser's cookies. */
+  private brought: string | undefined;
   private consent: boolean | undefined = true;
   private wish: LeftOut | undefined;
   private write: Writing | false = false;
@@ -89,13 +91,21 @@ export class RequestVisitor<Native> {
     if (!this.isLeftOut()) this.decide(this.session.name === null && this.pair !== undefined);
   }
 
-  /** Ties this visitor's own anonymous identity to a name. `true`: done or waiting; `false`: it is another's; undefined: it is not this visitor's. */
+  /** Whether an alias of the app's may be sent: it says nothing of this visitor, so that crawlers and wishes do not matter. */
+  mayAlias(): boolean {
+    this.look();
+    this.session.ask();
+    return !this.session.uncounted && this.wish !== "prefetch" && this.consent !== false;
+  }
+
+  /** Ties this visitor's own anonymous identity to a name. `true`: done or waiting; `false`: it may not be; undefined: it is not this visitor's. */
   claim(anonymous: string, name: string): boolean | undefined {
     if (this.given === anonymous) {
       if (this.client.tie(anonymous, name)) this.tie(anonymous, name, true);
       return true;
     }
-    if (this.pair?.anonymous !== anonymous) return undefined;
+    // Without consent to a cookie it cannot be claimed, and unclaimed the next name would be tied to it as well.
+    if (this.pair?.anonymous !== anonymous) return this.brought === anonymous ? false : undefined;
     const claim = claimOf(this.client.key, anonymous, name);
     if (this.pair.claim !== FREE && this.pair.claim !== claim) return false;
     this.pair = { anonymous, claim, day: this.day };
@@ -124,6 +134,8 @@ export class RequestVisitor<Native> {
     this.session.hintIfNeverNull(page && this.pair !== undefined && this.pair.claim !== FREE);
     this.decide(false);
     if (!this.write || this.pair === undefined) return "none";
+    // The browser has held our cookies back: another pair would take the place of the one it holds.
+    if (!this.known && isForeignForm(this.exchange)) return "none";
     const share = sharing(this.exchange);
     if (share === "fresh") return "cacheable";
     this.setCookies(this.pair);
@@ -147,6 +159,7 @@ export class RequestVisitor<Native> {
     const given = this.session.guarded(() => this.options.anonymous?.(this.native));
     if (typeof given === "string" && isAnonymous(given)) this.given = given;
     else this.pair = readPair(header, this.client.key);
+    this.brought = this.pair?.anonymous;
     this.known = this.given !== undefined || this.pair !== undefined;
     this.wish ??= this.session.guarded(() => anonymousLeftOut(this.exchange, this.options, this.known, this.client.bots));
   }

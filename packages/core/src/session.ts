@@ -24,6 +24,7 @@ export class SessionReader<Native> {
   private raw: unknown;
   private said: string | null | undefined;
   private told: { identity: string | null } | undefined;
+  private complained = false;
 
   constructor(client: Client, options: RequestOptions<Native>, native: Native, exchange: Exchange) {
     this.client = client;
@@ -112,14 +113,17 @@ export class SessionReader<Native> {
     const text = identityText(raw);
     if (text instanceof KmError) {
       const detail = raw instanceof Promise ? "a promise; identity must answer at once" : text.detail;
-      this.client.reporter.report(new KmError(text.code === "KM_IDENTITY_EMPTY" ? "KM_IDENTITY_JUNK" : text.code, detail));
-      return undefined;
+      return this.complain(new KmError(text.code === "KM_IDENTITY_EMPTY" ? "KM_IDENTITY_JUNK" : text.code, detail));
     }
-    if (this.isJunk(text)) {
-      this.client.reporter.report(new KmError("KM_IDENTITY_JUNK", text));
-      return undefined;
-    }
+    if (this.isJunk(text)) return this.complain(new KmError("KM_IDENTITY_JUNK", text));
     this.client.said.name = true;
     return text;
+  }
+
+  /** An answer that is no identity counts as none. Said once a request, however often it is asked. */
+  private complain(error: KmError): undefined {
+    if (!this.complained) this.client.reporter.report(error);
+    this.complained = true;
+    return undefined;
   }
 }

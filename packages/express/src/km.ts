@@ -12,7 +12,8 @@ declare global {
 }
 
 /** The request as options see it. Session and passport types join by themselves, since they augment `Express.Request` too. */
-export type ExpressRequest = IncomingMessage & Express.Request & { readonly originalUrl: string; readonly secure: boolean };
+export type ExpressRequest = IncomingMessage &
+  Express.Request & { readonly originalUrl: string; readonly secure: boolean; readonly hostname: string };
 
 /**
  * Express middleware (4 and 5): from here on every request knows its visitor, and `req.km` records what they do. Works before and after the
@@ -33,7 +34,11 @@ export function km(
   return function km(request, response, next) {
     const native = request as ExpressRequest;
     if (native.km === undefined) {
-      const exchange = exchangeOf(request, response, { url: () => native.originalUrl, secure: () => native.secure });
+      const exchange = exchangeOf(request, response, {
+        url: () => native.originalUrl,
+        secure: () => native.secure,
+        host: () => native.hostname,
+      });
       native.km = openRequest(client, own, native, exchange);
     }
     next();
