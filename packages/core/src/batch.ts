@@ -26,7 +26,7 @@ export function cutEntries(lines: readonly string[], commands: number, bytes: nu
 }
 
 /** The lines of an entry. */
-export function linesOf(entry: Entry): string[] {
+function linesOf(entry: Entry): string[] {
   const text = decoder.decode(entry.bytes);
   return text.slice(0, text.charCodeAt(text.length - 1) === newline ? -1 : undefined).split("\n");
 }

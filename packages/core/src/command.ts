@@ -14,11 +14,11 @@ export type Command = { id: string; time: number; identity: string } & (
 );
 
 /** Nothing before this is stored (KISSmetrics, "technical limitations"): 2009-01-01 UTC in ms. */
-export const OLDEST: number = Date.UTC(2009, 0, 1);
+const OLDEST: number = Date.UTC(2009, 0, 1);
 /** Most characters of one command's JSON text. */
 export const MAX_COMMAND: number = 512 << 10;
 /** How far ahead of the receiver's clock a time may lie, in ms. */
-export const AHEAD = 86_400_000;
+const AHEAD = 86_400_000;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -2,11 +2,11 @@ import { stringifySetCookie } from "cookie";
 import { derive, isAnonymous } from "./identity.ts";
 
 /** The cookie of the anonymous identity, named as KISSmetrics names it. */
-export const IDENTITY_COOKIE = "km_ai";
+const IDENTITY_COOKIE = "km_ai";
 /** Its companion, which says whose the anonymous identity is: `<its last 8 characters>.<claim>.<day of the last renewal>`. */
-export const CLAIM_COOKIE = "km_claim";
+const CLAIM_COOKIE = "km_claim";
 /** The day on which a free pair was renewed: `<last 8 characters of the identity>.<day>`; see {@link pairLines}. */
-export const DAY_COOKIE = "km_day";
+const DAY_COOKIE = "km_day";
 
 /** Whose an anonymous identity is: `-` nobody's yet (free), `?` in doubt, or the 12 hex digits of {@link claimOf} (claimed). */
 export type Claim = string;
