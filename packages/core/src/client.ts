@@ -68,12 +68,13 @@ export class Client implements KmClient {
   }
 
   flush(deadlineMs?: number): Promise<Flushed> {
-    for (const pending of this.pending.keys()) this.put(pending);
+    // A copy: a request that must still wait comes back into the list.
+    for (const pending of [...this.pending.keys()]) this.put(pending);
     return this.outbox.flush(deadlineMs);
   }
 
   close(deadlineMs?: number): Promise<Flushed> {
-    for (const pending of this.pending.keys()) this.put(pending);
+    for (const pending of [...this.pending.keys()]) this.put(pending);
     return this.outbox.close(deadlineMs);
   }
 
@@ -111,7 +112,7 @@ export class Client implements KmClient {
   private sweep(): void {
     this.sweeping = false;
     const old = performance.now() - PATIENCE;
-    for (const [pending, since] of this.pending) if (since <= old) this.put(pending);
+    for (const [pending, since] of [...this.pending]) if (since <= old) this.put(pending);
     if (this.pending.size > 0) {
       this.sweeping = true;
       quietTimer(() => this.sweep(), PATIENCE);

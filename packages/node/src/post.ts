@@ -1,7 +1,5 @@
-import http from "node:http";
-import https from "node:https";
+import type { Agent, RequestOptions } from "node:http";
 import { promisify } from "node:util";
-import { gzip as compress } from "node:zlib";
 import type { Answer, Gzip, Post } from "@kmkit/core";
 
 /** Most bytes of an answer that are read. */
@@ -12,12 +10,14 @@ const MOST_ANSWER = 1 << 20;
  * wait ends by itself, with the commands on disk.
  */
 export function httpPost(): Post {
-  const agents = {
-    "http:": new http.Agent({ keepAlive: true, maxSockets: 2 }),
-    "https:": new https.Agent({ keepAlive: true, maxSockets: 2 }),
-  };
+  const agents = new Map<string, Agent>();
   return async (url, headers, body, signal) => {
-    const once = () => send(new URL(url), headers, body, signal, agents);
+    const address = new URL(url);
+    // Loaded when the first batch leaves, since importing a middleware must cost nothing.
+    const http = address.protocol === "https:" ? await import("node:https") : await import("node:http");
+    const agent = agents.get(address.protocol) ?? new http.Agent({ keepAlive: true, maxSockets: 2 });
+    agents.set(address.protocol, agent);
+    const once = () => send(http, address, { method: "POST", agent, signal, headers: { ...headers, "content-length": body.length } }, body);
     try {
       return await once();
     } catch (error) {
@@ -30,18 +30,9 @@ export function httpPost(): Post {
 
 class StaleConnection extends Error {}
 
-function send(
-  url: URL,
-  headers: Record<string, string>,
-  body: Uint8Array,
-  signal: AbortSignal,
-  agents: Record<"http:" | "https:", http.Agent>,
-): Promise<Answer> {
-  const secure = url.protocol === "https:";
-  const agent = agents[secure ? "https:" : "http:"];
+function send(http: Pick<typeof import("node:http"), "request">, url: URL, options: RequestOptions, body: Uint8Array): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { method: "POST", agent, signal, headers: { ...headers, "content-length": body.length } };
-    const request = (secure ? https : http).request(url, options, (response) => {
+    const request = http.request(url, options, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => {
@@ -60,7 +51,8 @@ function send(
   });
 }
 
-const compressed = promisify<Uint8Array, { level: number }, Buffer<ArrayBuffer>>(compress);
-
 /** gzip off the main thread; level 1 is enough, higher ones cost more than they save. */
-export const threadGzip: Gzip = (bytes) => compressed(bytes, { level: 1 });
+export const threadGzip: Gzip = async (bytes) => {
+  const { gzip } = await import("node:zlib");
+  return promisify<Uint8Array, { level: number }, Buffer<ArrayBuffer>>(gzip)(bytes, { level: 1 });
+};

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { createKm, openRequest, recorder } from "../src/index.ts";
+import { hand, pageLoad } from "./exchange.ts";
+
+/** What an adapter cannot easily show; the rest of a request's life is tested in the adapters, on real sockets. */
+describe("one request", () => {
+  it("a flush in mid-request ends, and leaves what nobody can place yet to the answer", async () => {
+    const rec = recorder();
+    const given = hand({ headers: pageLoad });
+    const km = openRequest(rec.client, {}, {}, given.exchange);
+    km.record("Viewed");
+    await rec.client.flush();
+    expect(rec.commands).toEqual([]);
+    given.head();
+    given.close(true);
+    expect(rec.commands).toMatchObject([{ name: "Viewed", identity: km.identity }]);
+  });
+
+  it("a close in mid-request ends; what comes later is refused and counted", async () => {
+    const sent: unknown[] = [];
+    const errors: string[] = [];
+    const client = createKm({
+      transport: async (batch) => (sent.push(...batch), { type: "accepted" }),
+      onError: ({ code }) => errors.push(code),
+    });
+    const given = hand({ headers: pageLoad });
+    openRequest(client, {}, {}, given.exchange).record("Viewed");
+    await client.close();
+    given.head();
+    given.close(true);
+    expect(sent).toEqual([]);
+    expect(client.stats()).toMatchObject({ recorded: 1, sent: 0, refused: { KM_CLIENT_CLOSED: 1 } });
+    expect(errors).toEqual(["KM_CLIENT_CLOSED"]);
+  });
+
+  it("whatever the framework's objects do, nothing is thrown into the app", () => {
+    const rec = recorder();
+    const given = hand({ headers: pageLoad });
+    const broken = new Proxy(given.exchange, {
+      get: (target, name) => {
+        if (name === "headers" || name === "after" || name === "ending") return target[name];
+        throw new Error("a response object that is none");
+      },
+    });
+    const km = openRequest(
+      rec.client,
+      {
+        identity: () => {
+          throw new Error("no session");
+        },
+      },
+      {},
+      broken,
+    );
+    km.record("X");
+    km.set({ a: 1 });
+    km.identify("bob");
+    km.identify(null);
+    km.alias("bob");
+    expect(km.identity).toBe("");
+    given.head();
+    given.close(false);
+    expect(rec.commands).toEqual([]);
+    expect(rec.errors.length).toBeGreaterThan(0);
+  });
+});
