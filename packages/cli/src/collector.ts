@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { createCollector, type Key } from "@kmkit/collector";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { fail } from "./failure.ts";
-import { ownToken } from "./token.ts";
+import { isThisMachine, ownToken } from "./token.ts";
+
+const PORT = 8787;
 
 interface Options {
   port: number;
@@ -14,25 +16,29 @@ interface Options {
 
 /** `kmkit collector`: receives commands until it is told to end; then it stores what waits. */
 export function collector(): Command {
-  return new Command("collector")
-    .description("Receive commands, keep them, and know people. One process, one directory, no other server.")
-    .option("--port <port>", "port to listen on; 0 picks a free one", port, Number(process.env.KMKIT_PORT ?? 8787))
-    .option("--host <host>", "address to listen on; other than loopback only with --key and --admin", "127.0.0.1")
-    .option("--data <directory>", "where data is kept", ".kmkit/data")
-    .option("--key <key>", "key that senders must have (default: local, open to this machine only; or KMKIT_KEY)", process.env.KMKIT_KEY)
-    .option(
-      "--admin <token>",
-      "token that readers must have once there is a key (default: kept in the data directory; or KMKIT_ADMIN)",
-      process.env.KMKIT_ADMIN,
-    )
-    .action(async (options: Options) => run(options).catch(fail));
+  return (
+    new Command("collector")
+      .description("Receive commands, keep them, and know people. One process, one directory, no other server.")
+      .addOption(new Option("--port <port>", "port to listen on; 0 picks a free one").env("KMKIT_PORT").default(PORT).argParser(port))
+      .option("--host <host>", "address to listen on; other than loopback only with --key and --admin", "127.0.0.1")
+      .option("--data <directory>", "where data is kept", ".kmkit/data")
+      // Not as defaults: the help would show them.
+      .addOption(new Option("--key <key>", "key that senders must have (default: local, open to this machine only)").env("KMKIT_KEY"))
+      .addOption(
+        new Option("--admin <token>", "token that readers must have once there is a key (default: kept in the data directory)").env(
+          "KMKIT_ADMIN",
+        ),
+      )
+      .action(async (options: Options) => run(options).catch(fail))
+  );
 }
 
 async function run({ port, host, data, key, admin }: Options): Promise<void> {
   const directory = resolve(data);
-  const keys: Key[] = key === undefined || key === "" ? [] : [{ key, product: "local", kind: "server" }];
-  const own = keys.length > 0 && admin === undefined && isThisMachine(host) ? ownToken(directory) : undefined;
-  const token = admin ?? own?.token;
+  // An empty one is a variable that was left unset.
+  const keys: Key[] = key ? [{ key, product: "local", kind: "server" }] : [];
+  const own = keys.length > 0 && !admin && isThisMachine(host) ? ownToken(directory) : undefined;
+  const token = admin || own?.token;
   const running = await createCollector({ directory, keys, ...(token === undefined ? {} : { admin: token }) });
   let ending = false;
   const end = () => {
@@ -53,11 +59,8 @@ async function run({ port, host, data, key, admin }: Options): Promise<void> {
   }
 }
 
-function isThisMachine(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
-}
-
 function port(text: string): number {
+  if (text === "") return PORT;
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 65_535) throw new InvalidArgumentError("a port is a number from 0 to 65535.");
   return number;

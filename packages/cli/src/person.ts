@@ -1,7 +1,10 @@
 import type { Person } from "@kmkit/collector";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { clean } from "./clean.ts";
 import { fail, UNKNOWN } from "./failure.ts";
-import { readToken } from "./token.ts";
+import { isThisMachine, readToken } from "./token.ts";
+
+const COLLECTOR = "http://127.0.0.1:8787";
 
 interface Options {
   url: string;
@@ -16,8 +19,8 @@ export function person(): Command {
   return new Command("person")
     .description("Show one person: all their identities, properties and events, newest first.")
     .argument("<identity>", "any identity of the person, such as an e-mail address")
-    .option("--url <url>", "where the collector is (or KMKIT_URL)", process.env.KMKIT_URL ?? "http://127.0.0.1:8787")
-    .option("--admin <token>", "the collector's admin token (or KMKIT_ADMIN)", process.env.KMKIT_ADMIN)
+    .addOption(new Option("--url <url>", "where the collector is").env("KMKIT_URL").default(COLLECTOR).argParser(address))
+    .addOption(new Option("--admin <token>", "the collector's admin token").env("KMKIT_ADMIN"))
     .option("--data <directory>", "data directory of a collector on this machine, where its own token is", ".kmkit/data")
     .option("--product <product>", "which product, where the collector has several")
     .option("--json", "print the collector's answer as it is")
@@ -25,27 +28,33 @@ export function person(): Command {
 }
 
 async function run(identity: string, options: Options): Promise<void> {
-  const url = new URL(`/v1/people/${encodeURIComponent(identity)}`, options.url);
+  const url = new URL(`${options.url.replace(/\/+$/, "")}/v1/people/${encodeURIComponent(identity)}`);
   if (options.product !== undefined) url.searchParams.set("product", options.product);
-  const token = options.admin ?? readToken(options.data);
+  const token = options.admin || (isThisMachine(url.hostname) ? readToken(options.data) : undefined);
   const response = await fetch(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }).catch((cause) => {
-    const why = cause.cause?.code ?? cause.message;
+    const why = cause.cause?.code ?? cause.cause?.message ?? cause.message;
     return fail(`KM_COLLECTOR_UNREACHABLE: no collector answers at ${options.url} (${why}); start one with: npx kmkit collector`);
   });
   const text = await response.text();
-  if (!response.ok) {
-    const answer = parse(text);
-    if (answer === undefined) fail(`${options.url} answers, but not as a collector does (status ${response.status}).`);
-    if (options.json) process.stdout.write(`${text}\n`);
-    fail(`${answer.code}: ${answer.message}`, answer.code === "KM_PERSON_UNKNOWN" ? UNKNOWN : 1);
+  const answer = parse(text);
+  if (response.ok && Array.isArray(answer?.identities)) {
+    process.stdout.write(options.json ? `${text}\n` : readable(answer as Person));
+    return;
   }
-  process.stdout.write(options.json ? `${text}\n` : readable(JSON.parse(text) as Person));
+  if (typeof answer?.code !== "string") fail(`${options.url} answers, but not as a collector does (status ${response.status}).`);
+  if (options.json) process.stdout.write(`${text}\n`);
+  fail(`${answer.code}: ${answer.message}`, answer.code === "KM_PERSON_UNKNOWN" ? UNKNOWN : 1);
 }
 
-function parse(text: string): { code: string; message: string } | undefined {
+function address(text: string): string {
+  if (text === "") return COLLECTOR;
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new InvalidArgumentError("a url is like http://127.0.0.1:8787.");
+  return text;
+}
+
+function parse(text: string): (Partial<Person> & { code?: unknown; message?: unknown }) | undefined {
   try {
-    const answer = JSON.parse(text);
-    return typeof answer?.code === "string" ? answer : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
@@ -72,12 +81,6 @@ function readable({ identities, properties, events, next }: Person): string {
   }
   if (next !== null) lines.push("  … and older ones (--json shows the cursor)");
   return `${lines.join("\n")}\n`;
-}
-
-/** Names and values come from strangers: what would move the cursor or colour the terminal is shown as a question mark. */
-function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?");
 }
 
 function moment(time: number): string {

@@ -48,13 +48,12 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
   });
 
   for (const kind of ["e", "s", "a"] as const) {
-    app.get(`/${kind}`, async (context) => {
-      const { url } = context.req;
-      const at = url.indexOf("?");
+    // HEAD comes as GET.
+    app.on(["GET", "POST"], `/${kind}`, async (context) => {
       // Whatever came, the client gets its picture.
-      await classicCall(kind, at < 0 ? "" : url.slice(at + 1), access, door).catch((cause) =>
-        report(new KmError("KM_INTERNAL", String(cause), cause)),
-      );
+      await formOf(context)
+        .then((form) => (form instanceof KmError ? door.refuse(form.code) : classicCall(kind, form, access, door)))
+        .catch((cause) => report(new KmError("KM_INTERNAL", String(cause), cause)));
       return context.body(GIF, 200, { "content-type": "image/gif", "cache-control": "no-store" });
     });
   }
@@ -89,9 +88,11 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
   });
 
   app.get("/v1/status", async (context) => {
-    const { kept: waiting, keptBytes: waitingBytes, durable, fault } = outbox.stats();
+    const { kept: waiting, keptBytes: waitingBytes, durable, fault, refused } = outbox.stats();
     const { commands: stored } = await store.counts();
-    const setAside = Object.values(outbox.stats().refused).reduce((sum, count) => sum + count, 0);
+    // Acknowledged and yet not taken by the store. What the outbox could not keep was never acknowledged: the sender still has it.
+    const { KM_OUTBOX_FULL: _full, KM_OUTBOX_UNWRITABLE: _unwritable, KM_CLIENT_CLOSED: _closed, ...letters } = refused;
+    const setAside = Object.values(letters).reduce((sum, count) => sum + count, 0);
     return context.json({ waiting, waitingBytes, stored, rejected: door.rejected, setAside, durable, fault: fault ?? null });
   });
 
@@ -104,6 +105,16 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
     return context.json({ code: error.code, message: codes[error.code as KmCode] }, 500);
   });
   return app;
+}
+
+/** The parameters of a classic call, still encoded: in the URL, and in the body where a client found them too long for that. */
+async function formOf(context: Context): Promise<string | KmError> {
+  const { url, method, raw } = context.req;
+  const at = url.indexOf("?");
+  const query = at < 0 ? "" : url.slice(at + 1);
+  if (method !== "POST") return query;
+  const body = await readBody(raw);
+  return body instanceof KmError ? body : `${query}&${Buffer.from(body).toString()}`;
 }
 
 /** Whether a `Host` header names this machine: a page that rebinds its own name to 127.0.0.1 sends that name (DNS rebinding). */

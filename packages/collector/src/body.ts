@@ -6,11 +6,31 @@ import { KmError } from "@kmkit/core";
 const MOST_BODY = 8 << 20;
 /** Most bytes that it may grow to when unpacked. */
 const MOST_UNPACKED = 32 << 20;
+/** Most lines of a body: each costs time and perhaps a refusal in the answer, and a million empty ones fit into 2 KB of gzip. */
+const MOST_LINES = 50_000;
+
+const newline = 10;
 
 const unpack = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
 
 /** Reads a request's body, unpacked if it is gzip, but never more than the bounds allow: neither a 1 GB body nor a gzip bomb costs memory. */
 export async function readBody(request: Request): Promise<Uint8Array | KmError> {
+  const body = await readBytes(request);
+  if (body instanceof KmError || !hasLines(body, MOST_LINES)) return body;
+  return new KmError("KM_BODY_TOO_LARGE", `${MOST_LINES} lines`);
+}
+
+/** Whether there are more line ends than `most`. */
+function hasLines(bytes: Uint8Array, most: number): boolean {
+  let at = -1;
+  for (let count = 0; count <= most; count++) {
+    at = bytes.indexOf(newline, at + 1);
+    if (at < 0) return false;
+  }
+  return true;
+}
+
+async function readBytes(request: Request): Promise<Uint8Array | KmError> {
   if (Number(request.headers.get("content-length") ?? 0) > MOST_BODY) return new KmError("KM_BODY_TOO_LARGE", `${MOST_BODY} bytes`);
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,12 +1,22 @@
-import { mkdirSync } from "node:fs";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
-import { createOutbox, createReporter, KmError, type OutboxLimits, type Report, type Transport } from "@kmkit/core";
+import {
+  createOutbox,
+  createReporter,
+  KmError,
+  type Outbox,
+  type OutboxLimits,
+  type Report,
+  type Reporter,
+  type Transport,
+} from "@kmkit/core";
 import { lmdbStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
 import { createAccess, type Key } from "./keys.ts";
+import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
 import { openChdb } from "./store/chdb.ts";
 import { isBadRow } from "./store/engine.ts";
@@ -53,10 +63,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const access = createAccess(options.keys ?? [], options.admin);
   const print = (text: string) => process.stderr.write(`${text}\n`);
   const reporter = createReporter({ onError: options.onError, development: false, print });
-  mkdirSync(options.directory, { recursive: true });
-  // The store first: its lock tells whether another collector is at work here.
-  const store = await openStore(await openChdb(join(options.directory, "store")));
-  const outbox = createOutbox(lmdbStorage(join(options.directory, "outbox"), reporter), storeTransport(store), limits, reporter.report);
+  const { store, outbox } = await openDirectory(options.directory, reporter);
   const door = createDoor(outbox, new NameRegister(await store.names()));
   const app = createApp({ access, door, outbox, store, report: reporter.report });
   const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));
@@ -66,10 +73,11 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   let server: ServerType | undefined;
   return {
     fetch: async (request) => app.fetch(request),
-    listen: ({ port, host }) => {
-      if (!isLoopback(host) && (access.open || options.admin === undefined)) throw new KmError("KM_OPEN_ADDRESS", host);
+    listen: async ({ port, host }) => {
+      if (!isLoopback(host) && (access.open || !options.admin)) throw new KmError("KM_OPEN_ADDRESS", host);
       return new Promise((resolve, reject) => {
         server = serve({ fetch: app.fetch, port, hostname: host }, (info: AddressInfo) => resolve({ port: info.port, host }));
+        answerRawUrls(server as Server, (request) => app.fetch(request));
         server.on("error", (error: NodeJS.ErrnoException) => {
           reject(error.code === "EADDRINUSE" ? new KmError("KM_PORT_TAKEN", `${host}:${port}`, error) : error);
         });
@@ -82,6 +90,25 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       await store.close();
     },
   };
+}
+
+/** Store and outbox of a data directory, which is let go of again if one of them cannot be opened. */
+async function openDirectory(directory: string, reporter: Reporter): Promise<{ store: Store; outbox: Outbox }> {
+  // The store first: its lock tells whether another collector is at work here.
+  const engine = await openChdb(join(directory, "store"));
+  try {
+    const store = await openStore(engine);
+    const storage = lmdbStorage(join(directory, "outbox"), reporter);
+    const outbox = createOutbox(storage, storeTransport(store), limits, reporter.report);
+    // Opens it: the first reading must already show what an earlier process acknowledged but had not stored yet.
+    await storage.head(1, 1);
+    // In memory it would acknowledge what it cannot keep.
+    if (!storage.durable) throw new KmError("KM_STORE_BROKEN", `${join(directory, "outbox")} cannot be written`);
+    return { store, outbox };
+  } catch (cause) {
+    await engine.close();
+    throw cause;
+  }
 }
 
 /** Writes blocks to the store. A row that the store refuses for its content is found by halving and set aside; all else is tried again. */
@@ -102,9 +129,11 @@ function storeTransport(store: Store): Transport {
 async function stop(server: ServerType | undefined): Promise<void> {
   if (server === undefined) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  if ("closeIdleConnections" in server) server.closeIdleConnections();
+  // Again and again: a connection becomes idle when its last answer is out.
+  const idle = setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 20);
   const cut = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), 2000);
   await closed;
+  clearInterval(idle);
   clearTimeout(cut);
 }
 

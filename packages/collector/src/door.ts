@@ -1,6 +1,6 @@
 import { type Command, isJunk, KmError, MAX_COMMAND, type Outbox, parseCommand, type Refusal, timeInRange } from "@kmkit/core";
-import type { NameRegister } from "./register.ts";
-import type { Name, NameKind } from "./store/names.ts";
+import { type NameRegister, NewNames } from "./register.ts";
+import type { NameKind } from "./store/names.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where none could be kept now. */
 export interface Admitted {
@@ -27,8 +27,9 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
   const refuse = (code: string, count = 1) => {
     rejected[code] = (rejected[code] ?? 0) + count;
   };
-  const keep = async (rows: string[], names: Name[]): Promise<KmError | undefined> => {
+  const keep = async (rows: string[], fresh: NewNames): Promise<KmError | undefined> => {
     if (rows.length === 0) return undefined;
+    const names = fresh.rows;
     const error = await outbox.put([...names.map((name) => JSON.stringify({ type: "name", ...name })), ...rows]);
     if (error === undefined) register.commit(names);
     return error;
@@ -39,17 +40,14 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
     admit: async (product, body) => {
       const now = Date.now();
       const rows: string[] = [];
-      const names: Name[] = [];
+      const names = new NewNames();
       const refused: Refusal[] = [];
       const lines = linesOf(body);
       for (const [index, line] of lines.entries()) {
         if (typeof line === "string" && line.trim() === "") continue;
-        const row = typeof line === "string" ? toRow(product, parse(line), register, now) : line;
+        const row = typeof line === "string" ? toRow(product, parse(line), register, names, now) : line;
         if (row instanceof KmError) refused.push({ index, code: row.code, message: row.message });
-        else {
-          rows.push(row.line);
-          names.push(...row.names);
-        }
+        else rows.push(row);
       }
       const error = await keep(rows, names);
       if (error !== undefined) return { accepted: 0, rejected: refused, error };
@@ -57,8 +55,9 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
       return { accepted: rows.length, rejected: refused };
     },
     admitOne: async (product, command) => {
-      const row = toRow(product, command, register, Date.now());
-      const error = row instanceof KmError ? row : await keep([row.line], row.names);
+      const names = new NewNames();
+      const row = toRow(product, command, register, names, Date.now());
+      const error = row instanceof KmError ? row : await keep([row], names);
       if (error !== undefined) refuse(error.code);
       return error;
     },
@@ -97,8 +96,8 @@ function parse(line: string): unknown {
   }
 }
 
-/** A command as a row of the store, with the rows of names that are new. */
-function toRow(product: number, input: unknown, register: NameRegister, received: number): { line: string; names: Name[] } | KmError {
+/** A command as a row of the store; names that are new go into `names`. */
+function toRow(product: number, input: unknown, register: NameRegister, names: NewNames, received: number): string | KmError {
   if (input instanceof KmError) return input;
   const command = parseCommand(input);
   if (command instanceof KmError) return command;
@@ -109,27 +108,25 @@ function toRow(product: number, input: unknown, register: NameRegister, received
     // Data under a placeholder is kept, but it is tied to nobody.
     const junk = [identity, command.alias].find(isJunk);
     if (junk !== undefined) return new KmError("KM_IDENTITY_JUNK", junk);
-    return { line: JSON.stringify({ ...head, alias: command.alias, received }), names: [] };
+    return JSON.stringify({ ...head, alias: command.alias, received });
   }
-  return withNames(command, head, register, received);
+  return withNames(command, head, register, names, received);
 }
 
 function withNames(
   command: Command & { type: "record" | "set" },
   head: object & { product: number; time: number },
   register: NameRegister,
+  names: NewNames,
   received: number,
-): { line: string; names: Name[] } | KmError {
-  const names: Name[] = [];
+): string | KmError {
   let error: KmError | undefined;
   const canonical = (kind: NameKind, display: string): string => {
-    const row = register.note(head.product, kind, display, head.time);
-    if (row instanceof KmError) error = row;
-    else if (row !== undefined) names.push(row);
+    error ??= register.note(names, head.product, kind, display, head.time);
     return register.fold(display);
   };
   const name = command.type === "record" ? canonical("event", command.name) : "";
   const properties: Record<string, string> = Object.create(null);
   for (const [key, value] of Object.entries(command.properties)) properties[canonical("property", key)] = String(value);
-  return error ?? { line: JSON.stringify({ ...head, name, properties, received }), names };
+  return error ?? JSON.stringify({ ...head, name, properties, received });
 }

@@ -61,17 +61,15 @@ const whosSql = `SELECT DISTINCT toString(who) AS hash FROM (
 
 const theirs = "product = {p:UInt32} AND who IN {whos:Array(UInt64)}";
 
-// A command that came with two times counts at the earlier one, hence the inner GROUP BY id in each statement; it also
+// A command that came with two times counts at the earlier one, so each statement first makes one row an id; that also
 // makes one of a command that is stored twice and not merged yet.
 const identitiesSql = `SELECT identity, toUInt32(count()) AS commands, toUnixTimestamp64Milli(min(t)) AS first, toUnixTimestamp64Milli(max(t)) AS last
   FROM (SELECT identity, id, min(time) AS t FROM km.commands WHERE ${theirs} AND type != 'alias' GROUP BY identity, id)
   GROUP BY identity ORDER BY first, identity`;
 
 const propertiesSql = `SELECT property, argMax(text, (time, toString(id), text)) AS value, toUnixTimestamp64Milli(max(time)) AS at
-  FROM km.commands ARRAY JOIN mapKeys(properties) AS property, mapValues(properties) AS text
-  WHERE ${theirs} AND type != 'alias' AND (id, time) IN (
-    SELECT id, min(time) FROM km.commands WHERE ${theirs} AND type != 'alias' GROUP BY id)
-  GROUP BY property ORDER BY property`;
+  FROM (SELECT id, time, properties FROM km.commands WHERE ${theirs} AND type != 'alias' ORDER BY time, who LIMIT 1 BY id)
+  ARRAY JOIN mapKeys(properties) AS property, mapValues(properties) AS text GROUP BY property ORDER BY property`;
 
 // By the text of the id: ClickHouse orders UUIDs by their second half, the rest of the world does not.
 const eventsSql = (after: string): string => `SELECT toString(id) AS event, toUnixTimestamp64Milli(time) AS at, identity, name, properties

@@ -9,7 +9,7 @@ const day = "DateTime64(3,'UTC')";
  * The tables and views of the store, one statement each, all repeatable. `commands` is the truth; views carry what the others need of it.
  * `who` is the hash of an identity and `person` the smallest `who` of a connected set; neither is ever shown outside.
  */
-export const schema: readonly string[] = [
+const schema: readonly string[] = [
   "CREATE DATABASE IF NOT EXISTS km",
   `CREATE TABLE IF NOT EXISTS km.commands (product UInt32 CODEC(Delta, ZSTD(1)), who UInt64 DEFAULT sipHash64(identity),
     time ${day} CODEC(Delta, ZSTD(1)), id UUID, type Enum8('record'=1,'set'=2,'alias'=3), identity String CODEC(ZSTD(1)),

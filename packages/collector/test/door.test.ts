@@ -1,0 +1,180 @@
+import { createOutbox, KmError, memoryStorage, type Outbox } from "@kmkit/core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { createDoor, type Door } from "../src/door.ts";
+import { NameRegister } from "../src/register.ts";
+import type { Name } from "../src/store/names.ts";
+import { alias, ndjson, permutations, record, set } from "./collector-fixture.ts";
+
+type Row = Record<string, unknown> & { type: string };
+
+let rows: Row[];
+let outbox: Outbox;
+let door: Door;
+
+/** A door in front of a real outbox in memory, whose transport keeps the rows that would go to the store. */
+function open(names: readonly Name[] = [], maxBytes = 1 << 30): void {
+  const taken: Row[] = [];
+  rows = taken;
+  outbox = createOutbox(
+    memoryStorage(),
+    async (batch) => {
+      taken.push(...batch.lines.map((line) => JSON.parse(line) as Row));
+      return { type: "accepted" };
+    },
+    { maxBytes, batchCommands: 10_000, batchBytes: 4 << 20, linger: 10, timeout: 1000 },
+    () => {},
+  );
+  door = createDoor(outbox, new NameRegister(names));
+}
+
+async function admit(...lines: string[]) {
+  const answer = await door.admit(1, Buffer.from(ndjson(...lines)));
+  await outbox.flush();
+  return answer;
+}
+
+const namesAmong = (all: readonly Row[]) =>
+  all.filter((row) => row.type === "name").map((row) => [row.kind, row.name, row.display, row.first]);
+const start = Date.now() - 100_000;
+
+beforeEach(() => open());
+
+describe("the door", () => {
+  it("makes rows of the store: canonical names, values as text, the product and the time of receipt", async () => {
+    const id = "0199F0C0-8C1E-7A3B-9D53-5B1F6F1F0A11";
+    const before = Date.now();
+    const answer = await admit(
+      record("bob", "Signed: Up", { Plan: "Pro", Seats: 5, Big: 1e21, Trial: true, Zero: -0 }, { id, time: start }),
+      set("bob", { "Plan,": "Team" }, { id, time: start + 1 }),
+      alias("a", "bob", { id, time: start + 2 }),
+    );
+    expect(answer).toEqual({ accepted: 3, rejected: [] });
+    const received = expect.toSatisfy((value: number) => value >= before && value <= Date.now());
+    const head = { product: 1, id: id.toLowerCase(), received };
+    expect(rows.filter((row) => row.type !== "name")).toEqual([
+      {
+        ...head,
+        type: "record",
+        time: start,
+        identity: "bob",
+        name: "signed  up",
+        properties: { plan: "Pro", seats: "5", big: "1e+21", trial: "true", zero: "0" },
+      },
+      { ...head, type: "set", time: start + 1, identity: "bob", name: "", properties: { plan: "Team" } },
+      { ...head, type: "alias", time: start + 2, identity: "a", alias: "bob" },
+    ]);
+  });
+
+  it("keeps what nobody can forge: product, time of receipt and canonical name are its own", async () => {
+    await admit(record("x", "X", {}, { product: 7, received: 1, who: 5, name: "X", canonical: "y" }));
+    expect(rows.filter((row) => row.type === "record")).toEqual([
+      expect.objectContaining({ product: 1, name: "x", received: expect.toSatisfy((value: number) => value > start) }),
+    ]);
+    expect(Object.keys(rows.at(-1) ?? {}).sort()).toEqual(["id", "identity", "name", "product", "properties", "received", "time", "type"]);
+  });
+
+  it("of two properties that are one by their canonical names keeps the last", async () => {
+    await admit(record("x", "x", { Plan: 1, PLAN: 2, "plan:": 3 }));
+    expect(rows.find((row) => row.type === "record")?.properties).toEqual({ plan: "3" });
+  });
+
+  it("refuses one command that comes alone with its code, and counts it", async () => {
+    expect(await door.admitOne(1, JSON.parse(record("", "x")))).toMatchObject({ code: "KM_IDENTITY_EMPTY" });
+    expect(await door.admitOne(1, { type: "record" })).toMatchObject({ code: "KM_ID_INVALID" });
+    expect(await door.admitOne(1, null)).toMatchObject({ code: "KM_LINE_INVALID" });
+    expect(await door.admitOne(1, JSON.parse(record("x", "x")))).toBeUndefined();
+    door.refuse("KM_KEY_REFUSED", 3);
+    expect(door.rejected).toEqual({ KM_IDENTITY_EMPTY: 1, KM_ID_INVALID: 1, KM_LINE_INVALID: 1, KM_KEY_REFUSED: 3 });
+  });
+
+  it("says so when the outbox is full: nothing of the body is accepted, and what was refused for itself is not counted yet", async () => {
+    open([], 2000);
+    const body = ndjson(record("x", "x", { v: "y".repeat(3000) }), record("x", ""));
+    const answer = await door.admit(1, Buffer.from(body));
+    expect(answer).toMatchObject({ accepted: 0, error: expect.any(KmError) });
+    expect(answer.error?.code).toBe("KM_OUTBOX_FULL");
+    expect(door.rejected).toEqual({});
+    expect(await admit(record("x", "small"))).toEqual({ accepted: 1, rejected: [] });
+    // The name of what was refused is not remembered as known.
+    open([], 600);
+    await door.admit(1, Buffer.from(record("x", "Big Name", { v: "y".repeat(3000) })));
+    await admit(record("x", "big name", {}, { time: start }));
+    expect(namesAmong(rows)).toEqual([["event", "big name", "big name", start]]);
+  });
+
+  it("is done when the outbox has it: an answer without waiting lines", async () => {
+    await door.admit(1, Buffer.from(record("x", "x")));
+    expect(outbox.stats().kept).toBeGreaterThan(0);
+    await outbox.flush();
+    expect(outbox.stats().kept).toBe(0);
+  });
+});
+
+describe("names at the door", () => {
+  it("need one row in a body, that of the earliest writing, and none when they come again", async () => {
+    await admit(
+      ...Array.from({ length: 1000 }, (_, n) =>
+        record("x", n === 500 ? "Signed Up" : "signed up", { Plan: n }, { time: start + Math.abs(n - 500) }),
+      ),
+    );
+    expect(namesAmong(rows)).toEqual([
+      ["event", "signed up", "Signed Up", start],
+      ["property", "plan", "Plan", start],
+    ]);
+    rows.length = 0;
+    await admit(record("y", "Signed Up", { plan: 1 }, { time: start + 5000 }), record("y", "SIGNED UP", {}, { time: start + 1 }));
+    expect(namesAmong(rows)).toEqual([]);
+  });
+
+  it("give the store the earliest writing in every order of arrival, also after a restart between any two", async () => {
+    const writings = [
+      ["Tie", 100],
+      ["TIE", 100],
+      ["Tie", 50],
+      ["tie", 75],
+      ["TIE", 200],
+    ] as const;
+    for (const order of permutations(writings)) {
+      for (const restarts of [false, true]) {
+        const stored: Row[] = [];
+        open();
+        for (const [name, ms] of order) {
+          if (restarts) open(earliest(stored));
+          await door.admit(1, Buffer.from(record("x", name, {}, { time: start + ms })));
+          await outbox.flush();
+          stored.push(...rows.splice(0));
+        }
+        expect(earliest(stored)).toMatchObject([{ display: "Tie", first: start + 50 }]);
+      }
+    }
+  });
+
+  it("are refused beyond 65,535 of a kind, also within one body, while known ones still come in", async () => {
+    const line = (from: number, count: number) =>
+      set("x", Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${from + n}`, n])));
+    const lines = Array.from({ length: 66 }, (_, n) => line(n * 1000, 1000));
+    const answer = await admit(...lines);
+    expect([answer.accepted, answer.rejected]).toEqual([65, [{ index: 65, code: "KM_NAMES_TOO_MANY", message: expect.any(String) }]]);
+    expect(await admit(line(0, 1000), line(70_000, 600), record("x", "an event", { p1: 1 }))).toMatchObject({
+      accepted: 2,
+      rejected: [{ index: 1, code: "KM_NAMES_TOO_MANY" }],
+    });
+    // Of another product there are as many again.
+    expect(await door.admit(2, Buffer.from(line(80_000, 10)))).toMatchObject({ accepted: 1 });
+  });
+
+  it("known from the store need no row", async () => {
+    open([{ product: 1, kind: "event", name: "paid", display: "Paid", first: start }]);
+    await admit(record("x", "PAID", {}, { time: start + 1 }));
+    expect(namesAmong(rows)).toEqual([]);
+    await admit(record("x", "PAID", {}, { time: start - 1 }));
+    expect(namesAmong(rows)).toEqual([["event", "paid", "PAID", start - 1]]);
+  });
+});
+
+/** What the store would show: `argMin(display, (first, display))`. */
+function earliest(stored: readonly Row[]): Name[] {
+  const names = stored.filter((row) => row.type === "name") as unknown as Name[];
+  const [best] = [...names].sort((a, b) => a.first - b.first || (a.display < b.display ? -1 : 1));
+  return best === undefined ? [] : [best];
+}
