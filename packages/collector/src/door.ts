@@ -3,7 +3,7 @@ import { type NameRegister, NewNames } from "./register.ts";
 import type { NameKind } from "./store/names.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where none could be kept now. */
-export interface Admitted {
+interface Admitted {
   readonly accepted: number;
   readonly rejected: readonly Refusal[];
   readonly error?: KmError;

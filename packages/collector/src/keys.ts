@@ -22,10 +22,10 @@ export interface Access {
 }
 
 /** The product and key of a collector without configuration (`architecture.md` §10). */
-export const LOCAL = "local";
+const LOCAL = "local";
 
 /** A product's number in the store: 32 bits of its name's hash, so that it is the same in every collector and after every restart. */
-export function productId(name: string): number {
+function productId(name: string): number {
   return createHash("sha256").update(name).digest().readUInt32BE(0);
 }
 

@@ -5,7 +5,7 @@ import { displayNames } from "./names.ts";
 import { type Properties, shown, typed } from "./values.ts";
 
 /** An identity of a person, listed once something was recorded or set under it. */
-export interface PersonIdentity {
+interface PersonIdentity {
   readonly identity: string;
   readonly anonymous: boolean;
   /** The earliest and the latest time of a record or set under it, in ms since the epoch. */
@@ -16,7 +16,7 @@ export interface PersonIdentity {
 }
 
 /** Something the person did. */
-export interface PersonEvent {
+interface PersonEvent {
   readonly id: string;
   /** The display name. */
   readonly name: string;
