@@ -7,7 +7,13 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 const folders = ["packages", "apps"].flatMap((parent) => readdirSync(root + parent).map((name) => ({ name, path: `${parent}/${name}` })));
 
 export default defineConfig({
-  resolve: { alias: [{ find: /^@kmkit\/([a-z]+)$/, replacement: `${root}packages/$1/src/index.ts` }] },
+  // "@kmkit/shop/suite" is apps/shop/src/suite/index.ts.
+  resolve: {
+    alias: folders.map(({ name, path }) => ({
+      find: new RegExp(`^@kmkit/${name}(/\\w+)?$`),
+      replacement: `${root}${path}/src$1/index.ts`,
+    })),
+  },
   test: {
     // chDB ends a worker thread with a crash, so every suite runs in a process of its own.
     pool: "forks",

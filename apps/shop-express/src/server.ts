@@ -1,54 +1,7 @@
-import type { AddressInfo } from "node:net";
-import { parseArgs } from "node:util";
+import { createServer } from "node:http";
 import { createKm } from "@kmkit/express";
+import { serve } from "@kmkit/shop";
 import { createShop } from "./shop.ts";
 
-const usage = `node server.js [--port 3000]
-
-  --port   where to listen; 0 picks a free port (default: PORT or 3000)
-  HOST     the address to listen on (default: 127.0.0.1)`;
-
-const { port, host } = settings();
 const client = createKm();
-const server = createShop({ km: client }).listen(port, host, (error?: NodeJS.ErrnoException) => {
-  if (error !== undefined) stop(error.code === "EADDRINUSE" ? `port ${port} is taken: choose another with --port` : error.message);
-  const { address, family, port: given } = server.address() as AddressInfo;
-  console.log(`shop ready on http://${family === "IPv6" ? `[${address}]` : address}:${given}`);
-});
-
-process.on("SIGINT", close).on("SIGTERM", close);
-
-let closing = false;
-
-/** Requests under way get their answers, then what was recorded is sent. What the collector cannot take now waits in the outbox. */
-function close(): void {
-  if (closing) process.exit(130);
-  closing = true;
-  server.close(async () => {
-    await client.close(2000);
-    process.exit();
-  });
-  // A browser keeps its connection after the answer, in case it comes again. It need not.
-  setInterval(() => server.closeIdleConnections(), 50).unref();
-  setTimeout(() => server.closeAllConnections(), 3000).unref();
-}
-
-function settings(): { port: number; host: string } {
-  try {
-    const { values } = parseArgs({ options: { port: { type: "string" }, help: { type: "boolean" } } });
-    if (values.help) {
-      console.log(usage);
-      process.exit(0);
-    }
-    const port = values.port ?? process.env.PORT ?? "3000";
-    if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) throw new Error(`${port} is no port: it takes a number from 0 to 65535`);
-    return { port: Number(port), host: process.env.HOST ?? "127.0.0.1" };
-  } catch (error) {
-    return stop((error as Error).message);
-  }
-}
-
-function stop(reason: string): never {
-  console.error(`shop: ${reason}`);
-  process.exit(1);
-}
+serve(createServer(createShop({ km: client })), client);

@@ -1,14 +1,8 @@
+import type { Member, ShopSession } from "@kmkit/shop";
 import type { Request } from "express";
-import type { Cart, Order } from "./cart.ts";
-import type { Member } from "./members.ts";
 
 declare module "express-session" {
-  interface SessionData {
-    cart: Cart;
-    member: Member;
-    /** The last order paid, for the page that says thank you. */
-    order: Order;
-  }
+  interface SessionData extends ShopSession {}
 }
 
 /**

@@ -1,15 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { km } from "@kmkit/express";
+import { createMembers, noticePage, publicFiles } from "@kmkit/shop";
 import express, { type ErrorRequestHandler, type Express } from "express";
 import session from "express-session";
-import { createMembers } from "./members.ts";
-import { noticePage } from "./pages/notice.ts";
 import { cart } from "./routes/cart.ts";
 import { checkout } from "./routes/checkout.ts";
 import { membership } from "./routes/membership.ts";
 import { storefront } from "./routes/storefront.ts";
 import { sameOrigin, securityHeaders } from "./security.ts";
+import { viewOf } from "./view.ts";
 
 /** How a shop may differ from the one in the street. */
 export interface ShopOptions {
@@ -18,8 +17,6 @@ export interface ShopOptions {
   /** Signs the session cookie. By default a new one is made, which is right while the sessions live in memory as well. */
   readonly secret?: string;
 }
-
-const publicFiles = fileURLToPath(new URL("../public", import.meta.url));
 
 /**
  * The whole shop, ready to listen.
@@ -51,7 +48,7 @@ export function createShop(options: ShopOptions = {}): Express {
   shop.use(storefront, cart, membership(createMembers()), checkout);
 
   shop.use((req, res) => {
-    res.status(404).send(noticePage(req, "It is dark in here", "There is no such page, or no such lamp any more."));
+    res.status(404).send(noticePage(viewOf(req), "It is dark in here", "There is no such page, or no such lamp any more."));
   });
   shop.use(failed);
   return shop;
@@ -62,5 +59,5 @@ const failed: ErrorRequestHandler = (error, req, res, next) => {
   if (res.headersSent) return next(error);
   const status = typeof error?.status === "number" ? error.status : 500;
   if (status >= 500) console.error(error);
-  res.status(status).send(noticePage(req, "A fuse has blown", "Something went wrong on our side. Please try once more."));
+  res.status(status).send(noticePage(viewOf(req), "A fuse has blown", "Something went wrong on our side. Please try once more."));
 };

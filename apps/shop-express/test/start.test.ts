@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Visitor } from "@kmkit/shop/suite";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Visitor } from "./visitor.ts";
 
 const script = fileURLToPath(new URL("../dist/start.js", import.meta.url));
 

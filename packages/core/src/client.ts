@@ -5,7 +5,7 @@ import { identityText, isAnonymous, isJunk } from "./identity.ts";
 import type { Km, PropertiesInput, RecordOptions } from "./km.ts";
 import type { Flushed, Outbox, OutboxStats } from "./outbox.ts";
 import type { Reporter } from "./report.ts";
-import { quietTimer } from "./timer.ts";
+import { LOST, quietTimer } from "./timer.ts";
 
 /** Counts of a client: those of its outbox, and how many requests were left out, by reason. */
 export interface KmStats extends OutboxStats {
@@ -38,6 +38,8 @@ export interface Pending {
 
 /** How long a request's commands wait for its end, in ms: at the most twice this. */
 const PATIENCE = 2500;
+/** How long a platform is asked to wait for the collector, in ms. */
+const SAFE = 10_000;
 /** How many pairs of a client without cookies are remembered as tied. */
 const MOST_TIES = 10_000;
 
@@ -54,7 +56,8 @@ export class Client implements KmClient {
   private readonly leftOut: Partial<Record<LeftOut, number>> = {};
   private readonly tied = new Map<string, string>();
   private readonly pending = new Map<Pending, number>();
-  private sweeping = false;
+  /** When the next sweep is due. */
+  private sweepAt = Number.NEGATIVE_INFINITY;
 
   constructor(outbox: Outbox, reporter: Reporter, key: string, bots = true) {
     this.outbox = outbox;
@@ -78,6 +81,14 @@ export class Client implements KmClient {
     return this.outbox.close(deadlineMs);
   }
 
+  /**
+   * For a platform that stops the process when nothing holds it (`waitUntil`): settles when what was put so far cannot be lost, on disk or, from
+   * memory, with the collector; after `deadlineMs` in any case.
+   */
+  safe(deadlineMs: number = SAFE): Promise<void> {
+    return this.outbox.safe(deadlineMs);
+  }
+
   stats(): KmStats {
     return { ...this.outbox.stats(), leftOut: { ...this.leftOut } };
   }
@@ -91,8 +102,11 @@ export class Client implements KmClient {
   /** Remember that commands wait, so that they leave even if the request never ends. */
   watch(pending: Pending): void {
     if (!this.pending.has(pending)) this.pending.set(pending, performance.now());
-    if (this.sweeping) return;
-    this.sweeping = true;
+    if (performance.now() >= this.sweepAt + LOST) this.sweepLater();
+  }
+
+  private sweepLater(): void {
+    this.sweepAt = performance.now() + PATIENCE;
     quietTimer(() => this.sweep(), PATIENCE);
   }
 
@@ -110,13 +124,10 @@ export class Client implements KmClient {
   }
 
   private sweep(): void {
-    this.sweeping = false;
+    this.sweepAt = Number.NEGATIVE_INFINITY;
     const old = performance.now() - PATIENCE;
     for (const [pending, since] of [...this.pending]) if (since <= old) this.put(pending);
-    if (this.pending.size > 0) {
-      this.sweeping = true;
-      quietTimer(() => this.sweep(), PATIENCE);
-    }
+    if (this.pending.size > 0 && this.sweepAt < performance.now()) this.sweepLater();
   }
 
   /**

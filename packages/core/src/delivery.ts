@@ -3,8 +3,9 @@ import { carry } from "./carriage.ts";
 import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
+import { Progress } from "./progress.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
-import { quietTimer, within } from "./timer.ts";
+import { LOST, quietTimer, within } from "./timer.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The longest pause between two tries, in ms: a receiver that is back is found within it. */
@@ -27,9 +28,9 @@ class DeliveringOutbox implements Outbox {
   private readonly counts = new Counts();
   /** Sent or set aside. */
   private done = 0;
-  /** How much must be done for those who wait in flush, and how to wake them. */
+  /** How much must be done for those who wait in flush, and those who wait. */
   private goal = 0;
-  private readonly waiters = new Set<() => void>();
+  private readonly progress = new Progress();
   private readonly puts = new Set<Promise<unknown>>();
   private fault: string | undefined;
   private failures = 0;
@@ -103,8 +104,9 @@ class DeliveringOutbox implements Outbox {
 
   /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
   private wake(ms: number): void {
-    const due = Math.max(performance.now() + ms, this.notBefore);
-    if (due >= this.due || this.running !== undefined) return;
+    const now = performance.now();
+    const due = Math.max(now + ms, this.notBefore);
+    if ((due >= this.due && now < this.due + LOST) || this.running !== undefined || this.closed) return;
     this.stopTimer?.();
     this.due = due;
     this.stopTimer = quietTimer(() => void this.run(), Math.max(0, due - performance.now()));
@@ -157,7 +159,7 @@ class DeliveringOutbox implements Outbox {
         this.done += count;
         this.counts.sent += count - letters.length;
         for (const { code } of letters) this.counts.refuse(code, 1);
-        for (const wake of this.waiters) wake();
+        this.progress.made();
       }
     } finally {
       await this.storage.release();
@@ -166,9 +168,8 @@ class DeliveringOutbox implements Outbox {
 
   /** Full jitter, so that a thousand clients do not come back in step; the receiver's own word goes first. */
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
-    const backoff = Math.random() * Math.min(MAX_BACKOFF, 250 * 2 ** this.failures);
+    this.notBefore = performance.now() + (after ?? Math.random() * Math.min(MAX_BACKOFF, 250 * 2 ** this.failures));
     this.failures = Math.min(this.failures + 1, 16);
-    this.notBefore = performance.now() + (after ?? backoff);
     // Once an outage, however many tries it takes.
     if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
     this.fault = detail === undefined ? code : `${code}: ${detail}`;
@@ -186,29 +187,29 @@ class DeliveringOutbox implements Outbox {
     while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
       if (left <= 0) break;
-      const pause = this.notBefore - performance.now();
-      if (pause > 0) await within(undefined, Math.min(pause, left));
-      else await within(Promise.race([this.run(), this.progress()]), left);
+      if (this.notBefore > performance.now()) await within(undefined, Math.min(this.notBefore - performance.now(), left));
+      else await this.progress.next(left, this.run());
     }
     return { sent: this.counts.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.counts.dropped - before.dropped };
   }
 
-  /** The end of the next batch. */
-  private progress(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.waiters.delete(wake);
-        resolve();
-      };
-      this.waiters.add(wake);
-    });
+  async safe(deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    await Promise.allSettled(this.puts);
+    if (this.storage.durable) return;
+    const goal = this.done + this.storage.waiting().commands;
+    for (let left = deadlineMs; this.done < goal && this.storage.waiting().commands > 0 && left > 0; left = end - performance.now()) {
+      this.wake(this.limits.linger);
+      await this.progress.next(Math.min(left, LOST));
+    }
+    // What this request has set going may end with it, too.
+    if (this.running !== undefined) await within(this.running, this.limits.timeout);
   }
 
   async close(deadlineMs = 5000): Promise<Flushed> {
     const flushed = await this.flush(deadlineMs);
     this.closed = true;
     this.stopTimer?.();
-    this.due = Number.NEGATIVE_INFINITY;
     this.closing.abort();
     await this.running;
     await this.storage.close();
@@ -217,11 +218,10 @@ class DeliveringOutbox implements Outbox {
 
   stats(): OutboxStats {
     const { commands: kept, bytes: keptBytes } = this.storage.waiting();
-    const refused = this.counts.dropped;
     return {
       recorded: this.counts.recorded,
       // Where several processes share a directory, one may send what another recorded: then this is a lower bound.
-      found: Math.max(0, this.counts.sent + kept + refused - this.counts.recorded),
+      found: Math.max(0, this.counts.sent + kept + this.counts.dropped - this.counts.recorded),
       sent: this.counts.sent,
       kept,
       keptBytes,

@@ -1,3 +1,4 @@
+import type { Client } from "./client.ts";
 import type { Report } from "./errors.ts";
 import type { Transport } from "./outbox.ts";
 import type { CookieOptions } from "./pair.ts";
@@ -49,4 +50,20 @@ export interface RequestOptions<Native> {
   junk?: (identity: string) => boolean;
   /** How our cookies are written. */
   cookie?: CookieOptions;
+}
+
+/** Options of a middleware: those of the request, and either `client` or those of the client it makes. */
+export interface KmOptions<Native> extends ClientOptions, RequestOptions<Native> {
+  /** A client to share, instead of the client's own options; `km(client)` is short for it. */
+  client?: Client;
+}
+
+/** The client and the request options of what was handed to `km()`; `make` makes a client where none was given. */
+export function clientOf<Native>(
+  options: KmOptions<Native> | Client,
+  make: (options: ClientOptions) => Client,
+): { client: Client; options: RequestOptions<Native> } {
+  // Not by instanceof: the client may come from another copy of the package.
+  if ("as" in options) return { client: options, options: {} };
+  return { client: options.client ?? make(options), options };
 }

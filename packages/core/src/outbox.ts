@@ -42,6 +42,8 @@ export interface Outbox {
   refuse(error: KmError, count: number): void;
   /** Send what waits; settles when all of it was taken, or after `deadlineMs` (default 5,000). */
   flush(deadlineMs?: number): Promise<Flushed>;
+  /** Settles when what was put so far cannot be lost: on disk, or (in memory) taken by the receiver; after `deadlineMs` in any case. Hurries nothing. */
+  safe(deadlineMs: number): Promise<void>;
   /** {@link Outbox.flush}, then let go of the storage. */
   close(deadlineMs?: number): Promise<Flushed>;
   stats(): OutboxStats;

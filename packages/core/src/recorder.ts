@@ -45,6 +45,7 @@ export function recorder(): Recorder {
       reporter.report(error);
     },
     flush: flushed,
+    safe: async () => {},
     close: flushed,
     stats: () => ({ recorded, found: 0, sent: recorded, kept: 0, keptBytes: 0, refused: { ...refused }, durable: false, fault: undefined }),
   };

@@ -62,7 +62,7 @@ export class SessionReader<Native> {
     try {
       const answer = ask();
       // Options answer at once. One that is async by mistake counts as no answer, and what it throws must not end the process.
-      if (answer instanceof Promise) answer.catch(() => {});
+      if (isPromise(answer)) answer.catch(() => {});
       return answer;
     } catch (cause) {
       this.client.reporter.report(new KmError("KM_IDENTITY_FAILED", cause instanceof Error ? cause.message : String(cause), cause));
@@ -83,16 +83,20 @@ export class SessionReader<Native> {
   }
 
   private keep(): void {
-    const session = this.guarded(() => this.exchange.session());
-    if (session !== undefined && this.told !== undefined && session[SESSION_KEY] !== (this.told.identity ?? undefined)) {
-      this.write(session, this.told.identity);
-    }
+    // All of it guarded: this runs within the app's own `end`.
+    this.guarded(() => {
+      const session = this.exchange.session();
+      if (session !== undefined && this.told !== undefined && session[SESSION_KEY] !== (this.told.identity ?? undefined)) {
+        this.write(session, this.told.identity);
+      }
+    });
   }
 
   private write(session: Record<string, unknown>, identity: string | null): void {
     this.guarded(() => {
+      // Some sessions are a Proxy that hears of what is set, and not of what is deleted.
+      session[SESSION_KEY] = identity ?? undefined;
       if (identity === null) delete session[SESSION_KEY];
-      else session[SESSION_KEY] = identity;
     });
   }
 
@@ -112,7 +116,7 @@ export class SessionReader<Native> {
     }
     const text = identityText(raw);
     if (text instanceof KmError) {
-      const detail = raw instanceof Promise ? "a promise; identity must answer at once" : text.detail;
+      const detail = isPromise(raw) ? "a promise; identity must answer at once" : text.detail;
       return this.complain(new KmError(text.code === "KM_IDENTITY_EMPTY" ? "KM_IDENTITY_JUNK" : text.code, detail));
     }
     if (this.isJunk(text)) return this.complain(new KmError("KM_IDENTITY_JUNK", text));
@@ -126,4 +130,9 @@ export class SessionReader<Native> {
     this.complained = true;
     return undefined;
   }
+}
+
+/** A promise of whatever realm: of edge runtimes and test runners `instanceof` knows only half. Not of any thenable, since asking one for its end may begin a query. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return Object.prototype.toString.call(value) === "[object Promise]";
 }

@@ -1,3 +1,6 @@
+/** A timer of ours that is late by so many ms is no more: some platforms end timers with the request in which they were set. */
+export const LOST = 1000;
+
 /** A timer that does not keep a Node process alive; elsewhere an ordinary one. Returns the function that stops it. */
 export function quietTimer(work: () => void, ms: number): () => void {
   const timer: unknown = setTimeout(work, ms);

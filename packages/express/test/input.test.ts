@@ -1,11 +1,11 @@
 import { derive, type KmCode } from "@kmkit/core";
-import type { Request } from "express";
+import express, { type Request } from "express";
 import { describe, expect, it } from "vitest";
 import { km } from "../src/index.ts";
-import { type Express, open, type Shop, versions } from "./shop.ts";
+import { open, type Shop } from "./shop.ts";
 
 /** A shop whose page does `work` between two good commands. */
-const shopOf = (express: Express, work: (req: Request) => unknown): Promise<Shop> =>
+const shopOf = (work: (req: Request) => unknown): Promise<Shop> =>
   open(express, (app, rec) => {
     app.use(km({ client: rec.client, identity: () => "bob" }));
     app.get("/", (req, res) => {
@@ -17,8 +17,8 @@ const shopOf = (express: Express, work: (req: Request) => unknown): Promise<Shop
   });
 
 /** What became of the work: the commands between the good ones, which must be there, and the codes. */
-async function outcome(express: Express, work: (req: Request) => unknown) {
-  const shop = await shopOf(express, work);
+async function outcome(work: (req: Request) => unknown) {
+  const shop = await shopOf(work);
   const answer = await shop.browser().call("/");
   expect([answer.status, answer.text]).toEqual([200, "hi"]);
   await shop.quiet();
@@ -30,7 +30,7 @@ async function outcome(express: Express, work: (req: Request) => unknown) {
 
 const any = (value: unknown) => value as never;
 
-describe.each(versions)("what the app hands in on %s", (_, express) => {
+describe("what the app hands in", () => {
   it("O3: odd values cost themselves alone; values are those of the moment of the call", async () => {
     const paid: Record<string, unknown> = {
       ok: 1,
@@ -43,7 +43,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       proto: JSON.parse('{"__proto__":{"x":1}}'),
     };
     paid.self = paid;
-    const { between, codes, details } = await outcome(express, (req) => {
+    const { between, codes, details } = await outcome((req) => {
       req.km.record("Paid", paid);
       paid.ok = 2;
       paid.nul = "changed";
@@ -71,7 +71,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["1 MB", "y".repeat(1 << 20), "y".repeat(255), ["KM_NAME_TOO_LONG"]],
     ];
     it.each(kept)("%s", async (_name, given, name, expected) => {
-      const { between, codes } = await outcome(express, (req) => req.km.record(given, { a: 1 }));
+      const { between, codes } = await outcome((req) => req.km.record(given, { a: 1 }));
       expect(between).toMatchObject([{ type: "record", name, properties: { a: 1 } }]);
       expect(codes).toEqual(expected);
     });
@@ -87,13 +87,13 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["a boolean", true, "KM_NAME_INVALID"],
       ["an object beside properties", { a: 1 }, "KM_NAME_INVALID"],
     ])("%s is no name: reported, and the properties are still the person's", async (_name, given, code) => {
-      const { between, codes } = await outcome(express, (req) => req.km.record(any(given), { a: 1 }));
+      const { between, codes } = await outcome((req) => req.km.record(any(given), { a: 1 }));
       expect(between).toMatchObject([{ type: "set", properties: { a: 1 } }]);
       expect(codes).toEqual([code]);
     });
 
     it.each([undefined, null])("without a name (%s) it is set", async (name) => {
-      const { between, codes } = await outcome(express, (req) => {
+      const { between, codes } = await outcome((req) => {
         req.km.record(any(name), { a: 1 });
         req.km.record({ b: 2 });
       });
@@ -156,7 +156,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["a revoked proxy", { a: revoked(), b: 1 }, { b: 1 }, ["KM_PROPERTY_INVALID"]],
     ];
     it.each(values)("%s", async (_name, given, properties, expected) => {
-      const { between, codes } = await outcome(express, (req) => {
+      const { between, codes } = await outcome((req) => {
         req.km.record("Odd", any(given));
         req.km.set(any(given));
       });
@@ -173,14 +173,14 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["a list", [1]],
       ["a function", () => 1],
     ])("%s in place of properties is reported; the event is kept", async (_name, given) => {
-      const { between, codes } = await outcome(express, (req) => req.km.record("Odd", any(given)));
+      const { between, codes } = await outcome((req) => req.km.record("Odd", any(given)));
       expect(between).toMatchObject([{ name: "Odd", properties: {} }]);
       expect(codes).toEqual(["KM_PROPERTIES_INVALID"]);
     });
 
     it("10,000 properties: the first 1,000 are kept, and it is said once", async () => {
       const many = Object.fromEntries(Array.from({ length: 10_000 }, (_x, index) => [`p${index}`, index]));
-      const { between, codes } = await outcome(express, (req) => req.km.record("Many", many));
+      const { between, codes } = await outcome((req) => req.km.record("Many", many));
       expect(Object.keys((between[0] as { properties: object }).properties)).toHaveLength(1000);
       expect(codes).toEqual(["KM_PROPERTIES_TOO_MANY"]);
     });
@@ -189,7 +189,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       let deep: unknown = 1;
       for (let level = 0; level < 10_000; level += 1) deep = { deep };
       const large = Object.fromEntries(Array.from({ length: 200 }, (_x, index) => [`p${index}`, "x".repeat(8192)]));
-      const { between, codes } = await outcome(express, (req) => {
+      const { between, codes } = await outcome((req) => {
         req.km.record("Deep", any({ deep, a: 1 }));
         req.km.record("Large", large);
       });
@@ -207,7 +207,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["seconds", instant / 1000],
       ["seconds as text", String(instant / 1000)],
     ])("%s", async (_name, time) => {
-      const { between, codes } = await outcome(express, (req) => req.km.record("Then", {}, { time }));
+      const { between, codes } = await outcome((req) => req.km.record("Then", {}, { time }));
       expect([between[0]?.time, codes]).toEqual([instant, []]);
     });
 
@@ -224,12 +224,12 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       ["null", null, "KM_TIME_INVALID"],
       ["a bigint", 1n, "KM_TIME_INVALID"],
     ])("%s is refused, never shifted", async (_name, time, code) => {
-      const { between, codes } = await outcome(express, (req) => req.km.record("Then", {}, { time: any(time) }));
+      const { between, codes } = await outcome((req) => req.km.record("Then", {}, { time: any(time) }));
       expect([between, codes]).toEqual([[], [code]]);
     });
 
     it("the app's own id makes a retry the same command; without a usable one the client makes its own", async () => {
-      const { between, codes } = await outcome(express, (req) => {
+      const { between, codes } = await outcome((req) => {
         for (const id of ["evt_1", "evt_1", "", any(7)]) req.km.record("Paid", {}, { id });
       });
       const [first, second, ...others] = between.map((one) => one.id);
@@ -239,7 +239,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
     });
 
     it("options that are no options throw nothing", async () => {
-      const { between } = await outcome(express, (req) => {
+      const { between } = await outcome((req) => {
         for (const options of [null, 5, "x", [], () => 1]) req.km.record("Odd", {}, any(options));
       });
       expect(between).toHaveLength(5);
@@ -264,7 +264,7 @@ describe.each(versions)("what the app hands in on %s", (_, express) => {
       revoked(),
       Object.create(null),
     ];
-    await outcome(express, ({ km: visitor }) => {
+    await outcome(({ km: visitor }) => {
       for (const a of junk) {
         visitor.set(any(a));
         for (const b of junk) {

@@ -1,1 +1,3 @@
-export {};
+export { type Client, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
+export { createKm, type KmOptions } from "@kmkit/node";
+export { km } from "./km.ts";

@@ -12,6 +12,8 @@ export interface NodeHints {
   readonly host?: () => string | undefined;
   /** The session object, if it does not stand in `request.session`. */
   readonly session?: () => unknown;
+  /** Does the work before a session library saves, where that does not wait for `response.end`. It may be done more than once. */
+  readonly ending?: (work: () => void) => void;
 }
 
 /**
@@ -21,6 +23,8 @@ export interface NodeHints {
  * openRequest(client, options, request, exchangeOf(request, response, { secure: () => request.secure }));
  */
 export function exchangeOf(request: IncomingMessage, response: ServerResponse, hints: NodeHints = {}): Exchange {
+  // For a web socket's handshake apps call middleware with `{}`: there is no answer, so that nothing waits for it.
+  const answers = typeof response.writeHead === "function" && typeof response.once === "function";
   return {
     method: request.method ?? "GET",
     get url() {
@@ -39,9 +43,12 @@ export function exchangeOf(request: IncomingMessage, response: ServerResponse, h
       return typeof session === "object" && session !== null ? (session as Record<string, unknown>) : undefined;
     },
     headers: (work) => onHeaders(response, work),
-    ending: (work) => beforeEnd(response, work),
+    ending: (work) => {
+      hints.ending?.(work);
+      beforeEnd(response, work);
+    },
     // 'close' and not 'finish': after a client abort only 'close' fires, and it also does on kept connections.
-    after: (work) => void response.once("close", () => work(response.writableFinished)),
+    after: (work) => (answers ? void response.once("close", () => work(response.writableFinished)) : work(false)),
   };
 }
 

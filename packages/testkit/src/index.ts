@@ -1,2 +1,10 @@
+export { type Answer, type Ask, ask, Browser, formOf, kinds } from "./adapter/browser.ts";
+export { SharedCache } from "./adapter/cache.ts";
+export { adapterSuite } from "./adapter/index.ts";
+export type { Mount, MountOptions, Route, Running, Setup, Stream, Turn } from "./adapter/mount.ts";
+export { claimOf, orders, people, told } from "./adapter/people.ts";
+export { byHeader, gate, get, logIn, logOut, need, openShop, post, Shop, seen, silent, takeOver } from "./adapter/shop.ts";
 export { type Child, startChild } from "./child.ts";
+export { compile, complaints, toJavaScript } from "./compile.ts";
 export { type Mode, type ReceivedCommand, type ReceivedRequest, type Receiver, startReceiver } from "./receiver.ts";
+export { runSnippet, type Snippet, snippetsOf, takeStep } from "./snippets.ts";

@@ -1,44 +1,19 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Receiver, startChild, startReceiver } from "../src/index.ts";
+import { Browser, type Receiver, runSnippet, type Snippet, snippetsOf, startReceiver, takeStep, toJavaScript } from "../src/index.ts";
 
 const root = join(import.meta.dirname, "../../..");
-const readmes = [
-  "README.md",
-  "packages/core/README.md",
-  "packages/node/README.md",
-  "packages/express/README.md",
-  "packages/collector/README.md",
-  "packages/cli/README.md",
-  "apps/shop-express/README.md",
-];
+const folders = ["packages", "apps"].flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`));
+const readmes = ["README.md", ...folders.flatMap((folder) => [`${folder}/README.md`, `${folder}/RECIPES.md`])].filter((page) =>
+  existsSync(join(root, page)),
+);
 
-interface Block {
-  readme: string;
-  line: number;
-  language: string;
-  source: string;
-  /** What stands in the comment before the block: `run`, `try`, `expect`, `from`. */
-  told: Record<string, string>;
-}
-
-const blocks: Block[] = readmes.flatMap((readme) => {
-  const text = readFileSync(join(root, readme), "utf8");
-  return [...text.matchAll(/(?:<!-- (.+?) -->\n)?^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({
-    readme,
-    line: text.slice(0, match.index).split("\n").length,
-    language: match[2] ?? "",
-    source: match[3] ?? "",
-    told: Object.fromEntries(
-      (match[1] ?? "").split("; ").map((part) => [part.slice(0, part.indexOf(":")), part.slice(part.indexOf(":") + 1).trim()]),
-    ),
-  }));
-});
-const title = ({ readme, line }: Block) => `${readme}:${line}`;
+const blocks = readmes.flatMap(snippetsOf);
+const title = ({ page, line }: Snippet) => `${page}:${line}`;
 
 let receiver: Receiver;
 let directory: string;
@@ -52,42 +27,41 @@ afterAll(async () => {
 });
 
 describe("every snippet of every README", () => {
-  it("is run, or copied from a file that is", () => {
+  it("is run, or compiled, or copied from a file that is", () => {
     const code = blocks.filter(({ language }) => language === "js" || language === "ts");
     expect(code.length).toBeGreaterThan(8);
-    expect(code.filter(({ told }) => told.run === undefined && told.from === undefined).map(title)).toEqual([]);
+    expect(code.filter(({ told }) => (told.run ?? told.from ?? told.compile) === undefined).map(title)).toEqual([]);
   });
 
   it.each(blocks.filter(({ told }) => told.run !== undefined).map((block) => [title(block), block] as const))(
     "%s does what it says",
     async (_, block) => {
       receiver.clear();
-      const source = block.source
-        .replace(/(\w+)\.listen\(3000\)/, `const listening = $1.listen(0, () => console.log("ready", listening.address().port))`)
-        .replace(".kmkit/data", directory);
-      const env = {
-        KMKIT_URL: receiver.url,
-        KMKIT_KEY: "k",
-        KMKIT_OUTBOX: join(directory, `outbox-${block.line}-${block.readme.length}`),
-        NODE_ENV: "test",
-      };
-      const child = startChild(source, { cwd: join(root, block.told.run as string), env });
+      const child = await runSnippet(block, { url: receiver.url, directory });
       if (block.told.try !== undefined) {
-        const [method = "GET", path = "/", body] = block.told.try.split(" ");
-        const port = await child.line("ready");
-        const form = body === undefined ? {} : { body: new URLSearchParams(body) };
-        expect((await fetch(`http://127.0.0.1:${port}${path}`, { method, redirect: "manual", ...form })).status).toBeLessThan(400);
+        const browser = new Browser(`http://127.0.0.1:${await child.line("ready")}`);
+        for (const step of block.told.try.split(" then ")) expect((await takeStep(browser, step)).status, step).toBeLessThan(400);
       }
-      const [, name, who] = /^(.+?)(?: by (.+))?$/.exec(block.told.expect ?? "") ?? [];
-      if (name?.startsWith("printed ")) expect(await child.line(name.slice(8))).toBe("");
-      else {
-        const wanted = who === undefined ? { name } : { name, identity: who };
-        await vi.waitFor(() => expect(receiver.commands).toContainEqual(expect.objectContaining(wanted)), { timeout: 5000 });
+      for (const wanted of (block.told.expect ?? "").split(" then ")) {
+        const [, name, who] = /^(.+?)(?: by (.+))?$/.exec(wanted) ?? [];
+        if (name?.startsWith("printed ")) expect(await child.line(name.slice(8))).toBe("");
+        else {
+          const [identity, alias] = wanted.split(" = ");
+          const command = alias !== undefined ? { identity, alias } : who === undefined ? { name } : { name, identity: who };
+          await vi.waitFor(() => expect(receiver.commands).toContainEqual(expect.objectContaining(command)), { timeout: 5000 });
+        }
       }
       if (block.told.try !== undefined) child.process.kill();
       const { code, signal } = await child.ended;
       expect(code ?? signal, child.output.error).toBe(block.told.try === undefined ? 0 : "SIGTERM");
       expect(child.output.error).toBe("");
+    },
+  );
+
+  it.each(blocks.filter(({ told }) => told.compile !== undefined).map((block) => [title(block), block] as const))(
+    "%s compiles, but for the lines that it calls errors",
+    async (_, { source, told }) => {
+      await toJavaScript(source.replaceAll(/^.*\/\/ error\b/gm, "// @ts-expect-error\n$&"), told.compile as string);
     },
   );
 

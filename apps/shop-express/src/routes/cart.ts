@@ -1,15 +1,12 @@
+import { add, cartPage, field, orderOf, productOf, productPage, remove } from "@kmkit/shop";
 import { Router } from "express";
-import { add, orderOf, remove } from "../cart.ts";
-import { field } from "../forms.ts";
-import { cartPage } from "../pages/cart.ts";
-import { productPage } from "../pages/storefront.ts";
-import { productOf } from "../products.ts";
+import { viewOf } from "../view.ts";
 
 /** Putting lamps in the cart and taking them out again. */
 export const cart: Router = Router();
 
 cart.get("/cart", (req, res) => {
-  res.send(cartPage(req, orderOf(req.session.cart, req.session.member)));
+  res.send(cartPage(viewOf(req), orderOf(req.session.cart, req.session.member)));
 });
 
 cart.post("/cart", (req, res, next) => {
@@ -18,7 +15,7 @@ cart.post("/cart", (req, res, next) => {
 
   const quantity = Number(field(req.body, "quantity") || 1);
   if (!Number.isInteger(quantity) || quantity < 1 || quantity > 9) {
-    return res.status(422).send(productPage(req, product, "Choose a quantity from 1 to 9."));
+    return res.status(422).send(productPage(viewOf(req), product, "Choose a quantity from 1 to 9."));
   }
   req.session.cart = add(req.session.cart, product.slug, quantity);
   req.km.record("Added To Cart", { Product: product.name, Price: product.price, Quantity: quantity });

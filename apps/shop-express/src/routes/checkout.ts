@@ -1,6 +1,6 @@
+import { checkoutPage, orderOf, thanksPage } from "@kmkit/shop";
 import { type RequestHandler, Router } from "express";
-import { orderOf } from "../cart.ts";
-import { checkoutPage, thanksPage } from "../pages/checkout.ts";
+import { viewOf } from "../view.ts";
 
 /** Paying, for members only. */
 export const checkout: Router = Router();
@@ -13,7 +13,7 @@ const membersOnly: RequestHandler = (req, res, next) => {
 checkout.get("/checkout", membersOnly, (req, res) => {
   const order = orderOf(req.session.cart, req.session.member);
   if (order.items === 0) return res.redirect(303, "/cart");
-  res.send(checkoutPage(req, order));
+  res.send(checkoutPage(viewOf(req), order));
 });
 
 checkout.post("/checkout", membersOnly, (req, res) => {
@@ -28,5 +28,5 @@ checkout.post("/checkout", membersOnly, (req, res) => {
 
 checkout.get("/thanks", membersOnly, (req, res) => {
   if (req.session.order === undefined) return res.redirect(303, "/");
-  res.send(thanksPage(req, req.session.order));
+  res.send(thanksPage(viewOf(req), req.session.order));
 });

@@ -1,23 +1,20 @@
+import { field, localPath, loginForm, loginPage, type Members, type Problems, signupForm, signupPage, signupProblems } from "@kmkit/shop";
 import { Router } from "express";
-import { field, loginForm, type Problems, signupForm, signupProblems } from "../forms.ts";
-import type { Members } from "../members.ts";
-import { loginPage } from "../pages/login.ts";
-import { signupPage } from "../pages/signup.ts";
-import { localPath } from "../security.ts";
 import { renewSession } from "../session.ts";
+import { viewOf } from "../view.ts";
 
 /** Signing up, logging in and logging out. */
 export function membership(members: Members): Router {
   const router = Router();
 
   router.get("/signup", (req, res) => {
-    res.send(signupPage(req, signupForm({ plan: req.query.plan, next: req.query.next })));
+    res.send(signupPage(viewOf(req), signupForm({ plan: req.query.plan, next: req.query.next })));
   });
 
   router.post("/signup", async (req, res) => {
     const form = signupForm(req.body);
     const password = field(req.body, "password");
-    const refuse = (problems: Problems) => res.status(422).send(signupPage(req, form, problems));
+    const refuse = (problems: Problems) => res.status(422).send(signupPage(viewOf(req), form, problems));
 
     const problems = signupProblems(form, password);
     if (Object.keys(problems).length > 0) return refuse(problems);
@@ -34,13 +31,14 @@ export function membership(members: Members): Router {
   });
 
   router.get("/login", (req, res) => {
-    res.send(loginPage(req, { email: "", next: localPath(req.query.next) }));
+    res.send(loginPage(viewOf(req), { email: "", next: localPath(req.query.next) }));
   });
 
   router.post("/login", async (req, res) => {
     const form = loginForm(req.body);
     const member = await members.check(form.email, field(req.body, "password"));
-    if (member === undefined) return res.status(401).send(loginPage(req, form, "That e-mail address and password do not go together."));
+    if (member === undefined)
+      return res.status(401).send(loginPage(viewOf(req), form, "That e-mail address and password do not go together."));
 
     await renewSession(req, member);
     req.km.identify(member.email);

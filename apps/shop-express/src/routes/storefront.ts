@@ -1,13 +1,13 @@
+import { homePage, productOf, productPage } from "@kmkit/shop";
 import { Router } from "express";
-import { homePage, productPage } from "../pages/storefront.ts";
-import { productOf } from "../products.ts";
+import { viewOf } from "../view.ts";
 
 /** The shelf, and a page for each lamp. */
 export const storefront: Router = Router();
 
 storefront.get("/", (req, res) => {
   req.km.record("Viewed Homepage");
-  res.send(homePage(req));
+  res.send(homePage(viewOf(req)));
 });
 
 storefront.get("/products/:slug", (req, res, next) => {
@@ -15,5 +15,5 @@ storefront.get("/products/:slug", (req, res, next) => {
   if (product === undefined) return next();
 
   req.km.record("Viewed Product", { Product: product.name, Category: product.category, Price: product.price });
-  res.send(productPage(req, product));
+  res.send(productPage(viewOf(req), product));
 });

@@ -1,0 +1,3 @@
+import { walkOnFoot } from "@kmkit/shop/suite";
+
+walkOnFoot(new URL("../dist/server.js", import.meta.url));
