@@ -356,3 +356,11 @@ describe("other addresses", () => {
     }
   });
 });
+
+describe("identities that a path would swallow", () => {
+  it.each([".", ".."])("%s can be asked for by query", async (identity) => {
+    await post(url, record(identity, "Seen"));
+    const answer = await get(`${url}/v1/people?identity=${identity}`);
+    expect(answer.json.events).toMatchObject([{ name: "Seen", identity }]);
+  });
+});

@@ -34,6 +34,7 @@ class DeliveringOutbox implements Outbox {
   private fault: string | undefined;
   private failures = 0;
   private closed = false;
+  private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
   private stopTimer: (() => void) | undefined;
@@ -174,7 +175,7 @@ class DeliveringOutbox implements Outbox {
     this.fault = detail === undefined ? code : `${code}: ${detail}`;
   }
 
-  async flush(deadlineMs = 5000): Promise<Flushed> {
+  async flush(deadlineMs = 5000, atFault: "retry" | "return" = "retry"): Promise<Flushed> {
     const before = { sent: this.counts.sent, dropped: this.counts.dropped };
     const end = performance.now() + deadlineMs;
     await Promise.allSettled(this.puts);
@@ -185,10 +186,11 @@ class DeliveringOutbox implements Outbox {
     this.goal = Math.max(this.goal, goal);
     while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
-      if (left <= 0) break;
+      if (left <= 0 || this.closed) break;
       const pause = this.notBefore - performance.now();
       if (pause > 0) await within(undefined, Math.min(pause, left));
       else await within(Promise.race([this.run(), this.progress()]), left);
+      if (atFault === "return" && this.fault !== undefined && this.storage.durable) break;
     }
     return { sent: this.counts.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.counts.dropped - before.dropped };
   }
@@ -204,7 +206,12 @@ class DeliveringOutbox implements Outbox {
     });
   }
 
-  async close(deadlineMs = 5000): Promise<Flushed> {
+  close(deadlineMs = 5000): Promise<Flushed> {
+    this.ended ??= this.end(deadlineMs);
+    return this.ended;
+  }
+
+  private async end(deadlineMs: number): Promise<Flushed> {
     const flushed = await this.flush(deadlineMs);
     this.closed = true;
     this.stopTimer?.();
@@ -216,18 +223,6 @@ class DeliveringOutbox implements Outbox {
   }
 
   stats(): OutboxStats {
-    const { commands: kept, bytes: keptBytes } = this.storage.waiting();
-    const refused = this.counts.dropped;
-    return {
-      recorded: this.counts.recorded,
-      // Where several processes share a directory, one may send what another recorded: then this is a lower bound.
-      found: Math.max(0, this.counts.sent + kept + refused - this.counts.recorded),
-      sent: this.counts.sent,
-      kept,
-      keptBytes,
-      refused: { ...this.counts.refused },
-      durable: this.storage.durable,
-      fault: this.fault,
-    };
+    return { ...this.counts.stats(this.storage.waiting()), durable: this.storage.durable, fault: this.fault };
   }
 }

@@ -184,6 +184,7 @@ export class RequestVisitor<Native> {
 
   private decide(command: boolean): Row {
     const row = this.row(this.page, command);
+    this.payDebt(row);
     if (row.fresh && row.pair !== undefined) {
       this.minted.add(row.pair.anonymous);
       this.candidate = undefined;
@@ -195,6 +196,14 @@ export class RequestVisitor<Native> {
     if (this.given !== undefined && !row.anonymous && this.consent === true && this.client.tie(this.given, row.identity))
       this.tie(this.given, row.identity, false);
     return row;
+  }
+
+  /** An alias whose answer was aborted: the browser has brought its claim back, so there is no cookie to wait for. */
+  private payDebt(row: Row): void {
+    if (row.anonymous || row.write !== false || this.pair === undefined) return;
+    const { anonymous } = this.pair;
+    if (!this.client.settleDebt(anonymous, row.identity)) return;
+    this.ties.push({ anonymous, name: row.identity, asked: false, given: true, late: false });
   }
 
   private row(page: boolean, command: boolean): Row {

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { type Client, type ExpressRequest, type KmOptions, km } from "../src/index.ts";
 import { type Express, open, type Shop, told, versions } from "./shop.ts";
 
-const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
+const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
 
 const shopOf = (express: Express, options: KmOptions<ExpressRequest>): Promise<Shop> =>
   open(express, (app, rec) => {

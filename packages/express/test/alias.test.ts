@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { type ExpressRequest, km } from "../src/index.ts";
 import { claimOf, type Express, open, people, type Shop, versions } from "./shop.ts";
 
-const OTHER = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
+const OTHER = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
 const user = (req: ExpressRequest) => (req.headers["x-user"] as string | undefined) ?? undefined;
 
 const shopOf = (express: Express, work: (req: Request) => unknown): Promise<Shop> =>

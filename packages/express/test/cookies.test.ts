@@ -192,8 +192,8 @@ describe.each(versions)("our cookies on %s", (_, express) => {
   });
 
   describe("O4: what browsers send", () => {
-    const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
-    const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0b22";
+    const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
+    const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f2f3a73";
     const today = Math.floor(Date.now() / 86_400_000);
     const free = `km_claim=${A.slice(-8)}.-.${today}`;
     const seen = (who: string | undefined = undefined) =>

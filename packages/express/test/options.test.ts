@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { type ExpressRequest, type KmOptions, km } from "../src/index.ts";
 import { claimOf, type Express, open, type Shop, versions } from "./shop.ts";
 
-const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
-const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0b22";
+const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
+const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f2f3a73";
 
 const shopOf = (express: Express, options: KmOptions<ExpressRequest>): Promise<Shop> =>
   open(express, (app, rec) => {
