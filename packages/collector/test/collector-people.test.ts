@@ -330,7 +330,6 @@ describe("other addresses", () => {
     "/",
     "/v1",
     "/v1/nothing",
-    "/v1/people",
     "/v1/people/",
     "/v1/commands",
     "/wp-login.php",
