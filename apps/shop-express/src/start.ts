@@ -32,7 +32,8 @@ async function start(name: string, what: Launch): Promise<string> {
   const child = launch(what);
   running.unshift(child);
   const url = await child.url;
-  if (url === undefined) return end(1, `The ${name} did not start, so nothing is running.`);
+  if (url === undefined)
+    return end(1, `The ${name} did not start, so nothing is running. Ports are chosen with --port (the shop) and --collector-port.`);
   void child.exited.then(() => end(1, `The ${name} ended unexpectedly, so everything ends.`));
   return url;
 }

@@ -1,6 +1,6 @@
 import type { Person } from "@kmkit/collector";
+import { printable } from "@kmkit/core";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { clean } from "./clean.ts";
 import { fail, UNKNOWN } from "./failure.ts";
 import { isThisMachine, readToken } from "./token.ts";
 
@@ -28,7 +28,7 @@ export function person(): Command {
 }
 
 async function run(identity: string, options: Options): Promise<void> {
-  const url = new URL(`${options.url.replace(/\/+$/, "")}/v1/people/${encodeURIComponent(identity)}`);
+  const url = new URL(`${options.url.replace(/\/+$/, "")}/v1/people?identity=${encodeURIComponent(identity)}`);
   if (options.product !== undefined) url.searchParams.set("product", options.product);
   const token = options.admin || (isThisMachine(url.hostname) ? readToken(options.data) : undefined);
   const response = await fetch(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }).catch((cause) => {
@@ -63,21 +63,21 @@ function parse(text: string): (Partial<Person> & { code?: unknown; message?: unk
 /** A person as text for people: identities, properties, and events by day. */
 function readable({ identities, properties, events, next }: Person): string {
   const named = identities.find((one) => !one.anonymous) ?? identities[0];
-  const lines = [clean(named?.identity ?? "somebody"), "", "Identities"];
+  const lines = [printable(named?.identity ?? "somebody"), "", "Identities"];
   for (const one of identities) {
     const kind = one.anonymous ? "anonymous" : "named";
     lines.push(
-      `  ${clean(one.identity).padEnd(38)} ${kind.padEnd(9)}  ${plural(one.commands, "command")}, ${moment(one.first)} to ${moment(one.last)}`,
+      `  ${printable(one.identity).padEnd(38)} ${kind.padEnd(9)}  ${plural(one.commands, "command")}, ${moment(one.first)} to ${moment(one.last)}`,
     );
   }
   const entries = Object.entries(properties);
   if (entries.length > 0) lines.push("", "Properties");
   for (const [name, { value, time }] of entries)
-    lines.push(`  ${clean(name).padEnd(20)} ${clean(String(value)).padEnd(24)} ${moment(time)}`);
+    lines.push(`  ${printable(name).padEnd(20)} ${printable(String(value)).padEnd(24)} ${moment(time)}`);
   lines.push("", events.length === 0 ? "No events yet" : "Events, newest first");
   for (const { name, time, identity, properties: own } of events) {
     const details = Object.entries(own).map(([key, value]) => `${key}: ${value}`);
-    lines.push(`  ${moment(time)}  ${clean([name, ...details].join("  "))}  (${clean(identity)})`);
+    lines.push(`  ${moment(time)}  ${printable([name, ...details].join("  "))}  (${printable(identity)})`);
   }
   if (next !== null) lines.push("  … and older ones (--json shows the cursor)");
   return `${lines.join("\n")}\n`;

@@ -162,7 +162,7 @@ describe("kmkit person", () => {
       response.writeHead(404).end('{"code":"KM_PERSON_UNKNOWN","message":"."}');
     });
     for (const base of ["/km", "/km/"]) expect((await kmkit(["person", "bob", "--url", url + base])).code).toBe(3);
-    expect(paths).toEqual(["/km/v1/people/bob", "/km/v1/people/bob"]);
+    expect(paths).toEqual(["/km/v1/people?identity=bob", "/km/v1/people?identity=bob"]);
   });
 
   it("shows that there are older events where there are more than a page", async () => {

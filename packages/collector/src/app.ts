@@ -23,7 +23,7 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
   const app = new Hono();
   const failed = (
     context: Context,
-    status: 400 | 401 | 404 | 413 | 421 | 500 | 503,
+    status: 400 | 401 | 403 | 404 | 413 | 421 | 500 | 503,
     error: KmError,
     headers: Record<string, string> = {},
   ) => context.json({ code: error.code, message: error.message }, status, headers);
@@ -31,6 +31,7 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
 
   app.use(async (context, next) => {
     if (access.open && !isLocal(context.req.header("host"))) return failed(context, 421, new KmError("KM_HOST_REFUSED"));
+    if (access.open && isForeign(context)) return failed(context, 403, new KmError("KM_ORIGIN_REFUSED"));
     await next();
     return undefined;
   });
@@ -68,7 +69,8 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
     return undefined;
   });
 
-  app.get("/v1/people/:identity", async (context) => {
+  // By query too: in a path URLs swallow the identities "." and "..".
+  app.on("GET", ["/v1/people", "/v1/people/:identity"], async (context) => {
     const id = product(context);
     if (id === undefined) return failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
     const limit = context.req.query("limit");
@@ -76,7 +78,7 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
     if (limit !== undefined && !/^[1-9]\d{0,3}$/.test(limit)) return failed(context, 400, new KmError("KM_CURSOR_INVALID", "limit"));
     await outbox.flush(CATCH_UP);
     const page = { ...(limit === undefined ? {} : { limit: Number(limit) }), ...(after === undefined ? {} : { after }) };
-    const person = await store.person(id, context.req.param("identity"), page);
+    const person = await store.person(id, context.req.param("identity") ?? context.req.query("identity") ?? "", page);
     return person === undefined ? failed(context, 404, new KmError("KM_PERSON_UNKNOWN")) : context.json(person);
   });
 
@@ -113,13 +115,21 @@ async function formOf(context: Context): Promise<string | KmError> {
   const at = url.indexOf("?");
   const query = at < 0 ? "" : url.slice(at + 1);
   if (method !== "POST") return query;
-  const body = await readBody(raw);
+  const body = await readBody(raw, { most: 256 << 10, unpacked: 1 << 20 });
   return body instanceof KmError ? body : `${query}&${Buffer.from(body).toString()}`;
 }
 
 /** Whether a `Host` header names this machine: a page that rebinds its own name to 127.0.0.1 sends that name (DNS rebinding). */
 function isLocal(host: string | undefined): boolean {
   return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host ?? "");
+}
+
+/** Whether a page of another site sends this: the key of a collector without keys is no secret, so that any page could write. */
+function isForeign(context: Context): boolean {
+  const site = context.req.header("sec-fetch-site");
+  const origin = context.req.header("origin");
+  if (site !== undefined) return site === "cross-site";
+  return origin !== undefined && !(URL.canParse(origin) && isLocal(new URL(origin).host));
 }
 
 /** Lines as a stream that reads on only as fast as the client takes them. */

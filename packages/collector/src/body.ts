@@ -9,13 +9,22 @@ const MOST_UNPACKED = 32 << 20;
 /** Most lines of a body: each costs time and perhaps a refusal in the answer, and a million empty ones fit into 2 KB of gzip. */
 const MOST_LINES = 50_000;
 
+/** How many bytes are taken, as they arrive and unpacked. */
+interface Bounds {
+  readonly most: number;
+  readonly unpacked: number;
+}
+
 const newline = 10;
 
 const unpack = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
 
 /** Reads a request's body, unpacked if it is gzip, but never more than the bounds allow: neither a 1 GB body nor a gzip bomb costs memory. */
-export async function readBody(request: Request): Promise<Uint8Array | KmError> {
-  const body = await readBytes(request);
+export async function readBody(
+  request: Request,
+  bounds: Bounds = { most: MOST_BODY, unpacked: MOST_UNPACKED },
+): Promise<Uint8Array | KmError> {
+  const body = await readBytes(request, bounds);
   if (body instanceof KmError || !hasLines(body, MOST_LINES)) return body;
   return new KmError("KM_BODY_TOO_LARGE", `${MOST_LINES} lines`);
 }
@@ -30,14 +39,14 @@ function hasLines(bytes: Uint8Array, most: number): boolean {
   return true;
 }
 
-async function readBytes(request: Request): Promise<Uint8Array | KmError> {
-  if (Number(request.headers.get("content-length") ?? 0) > MOST_BODY) return new KmError("KM_BODY_TOO_LARGE", `${MOST_BODY} bytes`);
+async function readBytes(request: Request, { most, unpacked }: Bounds): Promise<Uint8Array | KmError> {
+  if (Number(request.headers.get("content-length") ?? 0) > most) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of request.body ?? []) {
       size += chunk.length;
-      if (size > MOST_BODY) return new KmError("KM_BODY_TOO_LARGE", `${MOST_BODY} bytes`);
+      if (size > most) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
       chunks.push(chunk);
     }
   } catch (cause) {
@@ -49,9 +58,9 @@ async function readBytes(request: Request): Promise<Uint8Array | KmError> {
   if (encoding !== "gzip" && encoding !== "x-gzip")
     return new KmError("KM_BODY_BROKEN", `content-encoding ${encoding.slice(0, 40)} is not gzip`);
   try {
-    return await unpack(whole, { maxOutputLength: MOST_UNPACKED });
+    return await unpack(whole, { maxOutputLength: unpacked });
   } catch (cause) {
     const large = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
-    return large ? new KmError("KM_BODY_TOO_LARGE", `${MOST_UNPACKED} bytes unpacked`) : new KmError("KM_BODY_BROKEN", "gzip", cause);
+    return large ? new KmError("KM_BODY_TOO_LARGE", `${unpacked} bytes unpacked`) : new KmError("KM_BODY_BROKEN", "gzip", cause);
   }
 }

@@ -7,6 +7,9 @@ export const GIF: Uint8Array<ArrayBuffer> = new Uint8Array(
   Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==", "base64"),
 );
 
+/** Most parameters of a call: a thousand properties and the reserved ones, given twice. */
+const MOST_PARAMETERS = 1020;
+
 const reserved = new Set(["_k", "_p", "_n", "_t", "_d", "_ip", "_ua"]);
 
 /**
@@ -16,6 +19,8 @@ const reserved = new Set(["_k", "_p", "_n", "_t", "_d", "_ip", "_ua"]);
  * @param query the part of the URL behind `?`, or the form in the body, still encoded.
  */
 export async function classicCall(kind: "e" | "s" | "a", query: string, access: Access, door: Door): Promise<void> {
+  // Before it is taken apart: a megabyte of ampersands would cost two hundred.
+  if (query.split("&", MOST_PARAMETERS + 1).length > MOST_PARAMETERS) return door.refuse("KM_PROPERTIES_TOO_MANY");
   const parameters = new URLSearchParams(query);
   // Of a repeated reserved parameter the last one wins.
   const last = (name: string) => parameters.getAll(name).at(-1) ?? "";

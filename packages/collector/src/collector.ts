@@ -46,6 +46,8 @@ export interface Collector {
 
 /** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
 const limits: OutboxLimits = { maxBytes: 2 ** 30, batchCommands: 10_000, batchBytes: 4 << 20, linger: 500, eager: true, timeout: 300_000 };
+/** How long a request may take to arrive, in ms. */
+const REQUEST_TIMEOUT = 30_000;
 /** How often the people are checked against their edges, in ms. */
 const SWEEP = 600_000;
 /** How long a close may take to store what waits, in ms. */
@@ -77,6 +79,8 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       if (!isLoopback(host) && (access.open || !options.admin)) throw new KmError("KM_OPEN_ADDRESS", host);
       return new Promise((resolve, reject) => {
         server = serve({ fetch: app.fetch, port, hostname: host }, (info: AddressInfo) => resolve({ port: info.port, host }));
+        // Node's default gives a slow sender five minutes.
+        (server as Server).requestTimeout = REQUEST_TIMEOUT;
         answerRawUrls(server as Server, (request) => app.fetch(request));
         server.on("error", (error: NodeJS.ErrnoException) => {
           reject(error.code === "EADDRINUSE" ? new KmError("KM_PORT_TAKEN", `${host}:${port}`, error) : error);

@@ -213,6 +213,15 @@ describe("a classic call", () => {
     expect(event).toMatchObject({ name: "n".repeat(255), properties: { ["p".repeat(255)]: 1, v: "y".repeat(8192) } });
   });
 
+  it.each([
+    ["a body of ampersands", () => "a&".repeat(100_000), "KM_PROPERTIES_TOO_MANY"],
+    ["a body of a megabyte", () => "x".repeat(1 << 20), "KM_BODY_TOO_LARGE"],
+  ])("%s gets its picture and costs nothing more", async (_, body, code) => {
+    const before = (await get(`${url}/v1/status`)).json.rejected[code] ?? 0;
+    await call("/e", { method: "POST", body: body(), headers: { "content-type": "application/x-www-form-urlencoded" } });
+    expect((await get(`${url}/v1/status`)).json.rejected[code]).toBe(before + 1);
+  });
+
   it("may be conditional: it is never 304 and counts", async () => {
     const who = somebody();
     await call(`/e?_k=local&_p=${encode(who)}&_n=x`, {

@@ -330,7 +330,6 @@ describe("other addresses", () => {
     "/",
     "/v1",
     "/v1/nothing",
-    "/v1/people",
     "/v1/people/",
     "/v1/commands",
     "/wp-login.php",
@@ -354,5 +353,13 @@ describe("other addresses", () => {
       expect(await get(`${url}/v1/people/${who}?product=${product}`)).toMatchObject({ status: 404, json: { code: "KM_PRODUCT_UNKNOWN" } });
       expect(await get(`${url}/v1/export?product=${product}`)).toMatchObject({ status: 404, json: { code: "KM_PRODUCT_UNKNOWN" } });
     }
+  });
+});
+
+describe("identities that a path would swallow", () => {
+  it.each([".", ".."])("%s can be asked for by query", async (identity) => {
+    await post(url, record(identity, "Seen"));
+    const answer = await get(`${url}/v1/people?identity=${identity}`);
+    expect(answer.json.events).toMatchObject([{ name: "Seen", identity }]);
   });
 });

@@ -145,6 +145,32 @@ describe("a collector without keys", () => {
     expect((await get(`${running.url}/v1/people/${who}`)).status).toBe(404);
   });
 
+  it.each([
+    { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" },
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { origin: "http://localhost.evil.example" },
+  ])("takes nothing that a page of another site sends: %j", async (headers) => {
+    const ask = (path: string, init: RequestInit = {}) =>
+      running.collector.fetch(
+        new Request(`http://localhost${path}`, { ...init, headers: { host: "localhost", ...headers } as Record<string, string> }),
+      );
+    const who = somebody();
+    for (const path of [`/e?_k=local&_p=${who}&_n=x`, `/a?_k=local&_p=${who}&_n=y`]) expect((await ask(path)).status).toBe(403);
+    expect((await ask("/s", { method: "POST", body: new URLSearchParams({ _k: "local", _p: who, a: "1" }) })).status).toBe(403);
+    expect((await get(`${running.url}/v1/people/${who}`)).status).toBe(404);
+  });
+
+  it.each([
+    { "sec-fetch-site": "same-site" },
+    { "sec-fetch-site": "none" },
+    { origin: "http://localhost:3000" },
+    { origin: "http://127.0.0.1:3000" },
+  ])("takes what this machine's own pages send: %j", async (headers) => {
+    const request = new Request("http://localhost/healthz", { headers: { host: "localhost", ...headers } as Record<string, string> });
+    expect((await running.collector.fetch(request)).status).toBe(200);
+  });
+
   it("takes the key local and no other", async () => {
     const who = somebody();
     expect((await post(running.url, record(who, "x"), { authorization: "Bearer local" })).status).toBe(200);

@@ -55,6 +55,7 @@ export class Client implements KmClient {
   readonly said: { name: boolean; null: boolean } = { name: false, null: false };
   private readonly leftOut: Partial<Record<LeftOut, number>> = {};
   private readonly tied = new Map<string, string>();
+  private readonly owed = new Map<string, string>();
   private readonly pending = new Map<Pending, number>();
   /** When the next sweep is due. */
   private sweepAt = Number.NEGATIVE_INFINITY;
@@ -70,10 +71,10 @@ export class Client implements KmClient {
     return new DirectKm(this, identity);
   }
 
-  flush(deadlineMs?: number): Promise<Flushed> {
+  flush(deadlineMs?: number, atFault?: "retry" | "return"): Promise<Flushed> {
     // A copy: a request that must still wait comes back into the list.
     for (const pending of [...this.pending.keys()]) this.put(pending);
-    return this.outbox.flush(deadlineMs);
+    return this.outbox.flush(deadlineMs, atFault);
   }
 
   close(deadlineMs?: number): Promise<Flushed> {
@@ -141,10 +142,24 @@ export class Client implements KmClient {
       this.reporter.report(new KmError("KM_ALIAS_CLAIMED", "an anonymous identity given by the app; make a new one at log out"));
       return false;
     }
-    if (this.tied.size >= MOST_TIES) this.tied.delete(this.tied.keys().next().value as string);
-    this.tied.set(anonymous, name);
+    remember(this.tied, anonymous, name);
     return true;
   }
+
+  /** The answer that carried this claim was not finished, so the alias was not sent: it follows when the browser brings the claim back. */
+  owe(anonymous: string, name: string): void {
+    remember(this.owed, anonymous, name);
+  }
+
+  /** Whether an alias was still owed; from now on it is not. */
+  settleDebt(anonymous: string, name: string): boolean {
+    return this.owed.get(anonymous) === name && this.owed.delete(anonymous);
+  }
+}
+
+function remember(pairs: Map<string, string>, anonymous: string, name: string): void {
+  if (pairs.size >= MOST_TIES) pairs.delete(pairs.keys().next().value as string);
+  pairs.set(anonymous, name);
 }
 
 /** `client.as(identity)`: as in KISSmetrics' server libraries, `identify` only says whose the next commands are. */

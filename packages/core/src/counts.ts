@@ -1,3 +1,5 @@
+import type { OutboxStats } from "./outbox.ts";
+
 /** What became of an outbox's commands, to the last one. */
 export class Counts {
   /** Handed to the outbox. */
@@ -14,5 +16,12 @@ export class Counts {
   /** All that was not taken. */
   get dropped(): number {
     return Object.values(this.refused).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The balance, with what waits. */
+  stats({ commands: kept, bytes: keptBytes }: { commands: number; bytes: number }): Omit<OutboxStats, "durable" | "fault"> {
+    const { recorded, sent, refused } = this;
+    // Where several processes share a directory, one may send what another recorded: then `found` is a lower bound.
+    return { recorded, found: Math.max(0, sent + kept + this.dropped - recorded), sent, kept, keptBytes, refused: { ...refused } };
   }
 }

@@ -35,6 +35,7 @@ class DeliveringOutbox implements Outbox {
   private fault: string | undefined;
   private failures = 0;
   private closed = false;
+  private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
   private stopTimer: (() => void) | undefined;
@@ -175,7 +176,7 @@ class DeliveringOutbox implements Outbox {
     this.fault = detail === undefined ? code : `${code}: ${detail}`;
   }
 
-  async flush(deadlineMs = 5000): Promise<Flushed> {
+  async flush(deadlineMs = 5000, atFault: "retry" | "return" = "retry"): Promise<Flushed> {
     const before = { sent: this.counts.sent, dropped: this.counts.dropped };
     const end = performance.now() + deadlineMs;
     await Promise.allSettled(this.puts);
@@ -186,9 +187,10 @@ class DeliveringOutbox implements Outbox {
     this.goal = Math.max(this.goal, goal);
     while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
-      if (left <= 0) break;
+      if (left <= 0 || this.closed) break;
       if (this.notBefore > performance.now()) await within(undefined, Math.min(this.notBefore - performance.now(), left));
       else await this.progress.next(left, this.run());
+      if (atFault === "return" && this.fault !== undefined && this.storage.durable) break;
     }
     return { sent: this.counts.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.counts.dropped - before.dropped };
   }
@@ -206,7 +208,12 @@ class DeliveringOutbox implements Outbox {
     if (this.running !== undefined) await within(this.running, this.limits.timeout);
   }
 
-  async close(deadlineMs = 5000): Promise<Flushed> {
+  close(deadlineMs = 5000): Promise<Flushed> {
+    this.ended ??= this.end(deadlineMs);
+    return this.ended;
+  }
+
+  private async end(deadlineMs: number): Promise<Flushed> {
     const flushed = await this.flush(deadlineMs);
     this.closed = true;
     this.stopTimer?.();
@@ -217,17 +224,6 @@ class DeliveringOutbox implements Outbox {
   }
 
   stats(): OutboxStats {
-    const { commands: kept, bytes: keptBytes } = this.storage.waiting();
-    return {
-      recorded: this.counts.recorded,
-      // Where several processes share a directory, one may send what another recorded: then this is a lower bound.
-      found: Math.max(0, this.counts.sent + kept + this.counts.dropped - this.counts.recorded),
-      sent: this.counts.sent,
-      kept,
-      keptBytes,
-      refused: { ...this.counts.refused },
-      durable: this.storage.durable,
-      fault: this.fault,
-    };
+    return { ...this.counts.stats(this.storage.waiting()), durable: this.storage.durable, fault: this.fault };
   }
 }

@@ -7,10 +7,12 @@ export const codes = {
   KM_NAME_EMPTY: "The name is empty; give record() a name, or use set() for properties alone.",
   KM_NAME_INVALID: "A name must be text; numbers and objects are not names.",
   KM_NAME_TOO_LONG: "A name may have 255 characters; the client cuts a longer one, the collector refuses it.",
-  KM_PROPERTIES_INVALID: "Properties must be an object of names and values.",
-  KM_PROPERTIES_TOO_MANY: "A command may have 1,000 properties; the rest was left out.",
-  KM_PROPERTY_INVALID: "This property has a value that can be neither text, number nor boolean; it was left out, the others are kept.",
-  KM_VALUE_TOO_LONG: "A value may have 8,192 characters; it was cut there.",
+  KM_PROPERTIES_INVALID:
+    "Properties must be an object of names and values; the client records without them, the collector refuses the command.",
+  KM_PROPERTIES_TOO_MANY: "A command may have 1,000 properties; the client leaves the rest out, the collector refuses the command.",
+  KM_PROPERTY_INVALID:
+    "This property has a value that is neither text, number nor boolean; the client leaves it out and keeps the others, the collector refuses the command.",
+  KM_VALUE_TOO_LONG: "A value may have 8,192 characters; the client cuts a longer one, the collector refuses the command.",
   KM_TIME_INVALID: "The time is neither a Date, an ISO string, nor a number of seconds or milliseconds; the command was refused.",
   KM_TIME_RANGE: "The time lies before 2009-01-01 or more than a day ahead; the command was refused, because times are never shifted.",
   KM_ID_INVALID:
@@ -30,7 +32,7 @@ export const codes = {
   KM_SESSION_MISSING: "identify() lasts for this request only, since there is no session; add a session middleware or the identity option.",
   // What the request does not allow.
   KM_VISITOR_UNKNOWN:
-    "A command came on a request that has neither our cookie nor a name and is no page load; for webhooks and jobs use client.as(identity).",
+    "A command came on a request that has neither our cookie nor a name and is no page load; for webhooks and jobs use client.as(identity), and programs that browse should send Accept: text/html.",
   KM_LEFT_OUT: "A request was left out for this reason; stats() counts them, and an option changes each rule.",
   KM_COOKIE_TOO_LATE:
     "The first command came after the headers were sent, so its anonymous identity could not be put in a cookie; record before the answer begins.",
@@ -46,6 +48,7 @@ export const codes = {
   KM_OUTBOX_UNWRITABLE: "The outbox could not be written (disk full?); the commands were refused.",
   KM_COLLECTOR_UNREACHABLE: "The collector cannot be reached; commands wait in the outbox and are sent when it is back.",
   KM_COLLECTOR_BUSY: "The collector asks to wait; commands stay in the outbox and are sent later.",
+  KM_URL_INVALID: "The collector's url must begin with http:// or https://; commands wait in the outbox until it is put right.",
   KM_KEY_REFUSED: "The collector does not know this key; commands stay in the outbox until key or url are put right.",
   KM_REJECTED: "The receiver refused the command for good; it was set aside as a dead letter.",
   KM_CLIENT_CLOSED: "The client has been closed; the command was refused.",
@@ -55,12 +58,14 @@ export const codes = {
   KM_PERSON_UNKNOWN: "Nobody was ever seen under this identity.",
   KM_PRODUCT_UNKNOWN: "There is no product of this name here.",
   KM_CURSOR_INVALID: "The parameter next or limit is not one that the collector gave out or takes.",
-  KM_TOKEN_REFUSED: "Reading needs the admin token: Authorization: Bearer ADMIN.",
+  KM_TOKEN_REFUSED:
+    "Reading needs the admin token: Authorization: Bearer ADMIN, or --admin TOKEN (or the collector's --data directory) on the command line.",
   KM_HOST_REFUSED: "Without keys the collector answers only to localhost, 127.0.0.1 and [::1].",
+  KM_ORIGIN_REFUSED: "Without keys the collector takes nothing that a page of another site sends; use a key, or send from your own pages.",
   KM_NOT_FOUND: "There is nothing at this address.",
   KM_INTERNAL: "The collector failed; the cause is in its log.",
   KM_OPEN_ADDRESS: "On an address that is not loopback the collector needs a key and an admin token.",
-  KM_PORT_TAKEN: "The port is in use by another program; choose another with --port.",
+  KM_PORT_TAKEN: "The port is in use by another program; choose another one.",
   KM_STORE_LOCKED: "The data directory is in use by another collector; stop that one or choose another with --data.",
   KM_STORE_BROKEN: "The store in the data directory could not be opened.",
   KM_STORE_MISSING: "The embedded store (the package chdb) is not available on this platform; it needs Linux with glibc, or macOS.",

@@ -11,7 +11,6 @@ const kissmetrics = /^[A-Za-z0-9+/]{27}=$/;
 
 /**
  * Whether an identity has the form of an anonymous one: ours (UUIDv7 or UUIDv5) or KISSmetrics' (base64 of 20 bytes). Everything else is named.
- * Only such a text is taken from a cookie, so that nobody can pose as a user by writing the user's id into `km_ai`.
  *
  * @example
  * isAnonymous("0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11"); // true
@@ -19,6 +18,25 @@ const kissmetrics = /^[A-Za-z0-9+/]{27}=$/;
  */
 export function isAnonymous(identity: string): boolean {
   return identity.length === 36 ? ours.test(identity) : identity.length === 28 && kissmetrics.test(identity);
+}
+
+/**
+ * Whether an identity may stand in `km_ai`: one that we stamped, or KISSmetrics' own. Many apps use UUIDv7 as user ids, which are no secret: without
+ * the stamp whoever writes somebody's id into the cookie would be taken for them, and be tied to them by logging in.
+ */
+export function isOurCookie(identity: string): boolean {
+  return isAnonymous(identity) && (identity.length === 28 || identity === stamped(identity));
+}
+
+/**
+ * A UUID whose last four digits are a checksum (FNV-1a, folded to 16 bits) of the others. It is no secret and no signature: it only keeps other
+ * people's UUIDs from being taken for anonymous identities of ours.
+ */
+export function stamped(uuid: string): string {
+  const body = uuid.slice(0, 32);
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < body.length; at += 1) hash = Math.imul(hash ^ body.charCodeAt(at), 0x01000193);
+  return body + (((hash >>> 16) ^ hash) & 0xffff).toString(16).padStart(4, "0");
 }
 
 /** Texts that programs write when they mean nobody (`architecture.md` §5, "Junk"). Compared trimmed and in lower case. */
@@ -103,9 +121,9 @@ function randomBytes(): Uint8Array {
   return pool.subarray(used - 16, used);
 }
 
-/** A fresh anonymous identity: a UUIDv7 (RFC 9562 §5.7) with all its 74 random bits, since whoever knows it can pose as this visitor. */
+/** A fresh anonymous identity: a stamped UUIDv7 (RFC 9562 §5.7) with 58 random bits, since whoever knows it can pose as this visitor. */
 export function mintAnonymous(): string {
-  return v7({ random: randomBytes() });
+  return stamped(v7({ random: randomBytes() }));
 }
 
 let last = 0;

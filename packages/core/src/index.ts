@@ -7,7 +7,7 @@ export { createKm, type Runtime } from "./createkm.ts";
 export { createOutbox } from "./delivery.ts";
 export { codes, type KmCode, KmError, type Report } from "./errors.ts";
 export type { Exchange } from "./exchange.ts";
-export { derive, identityText, isAnonymous, isJunk, mintId } from "./identity.ts";
+export { derive, identityText, isAnonymous, isJunk, mintAnonymous, mintId } from "./identity.ts";
 export type { EventName, EventRest, Km, PersonPropertiesInput, PropertiesInput, RecordOptions } from "./km.ts";
 export { canonicalName, cleanName, MAX_NAME } from "./names.ts";
 export { type ClientOptions, clientOf, type KmOptions, type RequestOptions, type SessionIdentity } from "./options.ts";
@@ -15,7 +15,7 @@ export type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./ou
 export type { CookieOptions } from "./pair.ts";
 export { MAX_VALUE, type Properties } from "./properties.ts";
 export { type Recorder, recorder } from "./recorder.ts";
-export { createReporter, type Reporter } from "./report.ts";
+export { createReporter, printable, type Reporter } from "./report.ts";
 export { openRequest } from "./request.ts";
 export { type DeadLetter, type Held, memoryStorage, type OutboxStorage, takeHead } from "./storage.ts";
 export { type Answer, fetchPost, type Gzip, httpTransport, type Post, streamGzip } from "./transport.ts";

@@ -40,8 +40,11 @@ export interface Outbox {
   spill(): void;
   /** Count commands that could not be kept, and why. */
   refuse(error: KmError, count: number): void;
-  /** Send what waits; settles when all of it was taken, or after `deadlineMs` (default 5,000). */
-  flush(deadlineMs?: number): Promise<Flushed>;
+  /**
+   * Send what waits; settles when all of it was taken, or after `deadlineMs` (default 5,000). `atFault`: whether to try again when a try fails
+   * (default), or to return, since what waits is safe.
+   */
+  flush(deadlineMs?: number, atFault?: "retry" | "return"): Promise<Flushed>;
   /** Settles when what was put so far cannot be lost: on disk, or (in memory) taken by the receiver; after `deadlineMs` in any case. Hurries nothing. */
   safe(deadlineMs: number): Promise<void>;
   /** {@link Outbox.flush}, then let go of the storage. */

@@ -1,5 +1,5 @@
 import { stringifySetCookie } from "cookie";
-import { derive, isAnonymous } from "./identity.ts";
+import { derive, isOurCookie, stamped } from "./identity.ts";
 
 /** The cookie of the anonymous identity, named as KISSmetrics names it. */
 const IDENTITY_COOKIE = "km_ai";
@@ -28,7 +28,7 @@ export function claimOf(key: string, anonymous: string, name: string): Claim {
 
 /** The anonymous identity that takes an anonymous identity's place for one name: parallel requests agree on it, and it can only ever be that name's. */
 export function successor(key: string, pair: Pair, name: string): string {
-  return derive("successor", key, pair.anonymous, pair.claim, name);
+  return stamped(derive("successor", key, pair.anonymous, pair.claim, name));
 }
 
 const claims = /^(.{8})\.(-|\?|[0-9a-f]{12})\.(\d{1,6})$/;
@@ -40,7 +40,7 @@ const claims = /^(.{8})\.(-|\?|[0-9a-f]{12})\.(\d{1,6})$/;
  */
 export function readPair(header: string | undefined, key: string): Pair | undefined {
   if (!header?.includes(`${IDENTITY_COOKIE}=`)) return undefined;
-  const anonymous = values(header, IDENTITY_COOKIE).find(isAnonymous);
+  const anonymous = values(header, IDENTITY_COOKIE).find(isOurCookie);
   if (anonymous === undefined) return undefined;
   const tail = anonymous.slice(-8);
   const renewed = values(header, DAY_COOKIE).find((value) => value.startsWith(`${tail}.`));
@@ -49,10 +49,9 @@ export function readPair(header: string | undefined, key: string): Pair | undefi
     if (whose !== tail || claim === undefined) continue;
     return { anonymous, claim, day: Math.max(Number(day), claim === FREE ? dayOf(renewed) : 0) };
   }
-  if (anonymous.length === 36 || renewed !== undefined || values(header, CLAIM_COOKIE).length > 0)
-    return { anonymous, claim: DOUBT, day: 0 };
+  if (anonymous.length === 36 || values(header, CLAIM_COOKIE).length > 0) return { anonymous, claim: DOUBT, day: 0 };
   const [name] = values(header, "km_ni");
-  return { anonymous, claim: name === undefined ? FREE : claimOf(key, anonymous, name), day: 0 };
+  return { anonymous, claim: name === undefined ? FREE : claimOf(key, anonymous, name), day: dayOf(renewed) };
 }
 
 function dayOf(renewed: string | undefined): number {

@@ -8,6 +8,12 @@ export interface Reporter {
   readonly hint: (about: string, error: () => KmError) => void;
 }
 
+/** Names and identities come from strangers: what would break the line or colour the terminal is shown as a question mark. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, "?");
+}
+
 /** Most hints that are remembered; later ones are not given. */
 const MOST_HINTS = 1000;
 
@@ -24,7 +30,7 @@ export function createReporter(options: { onError?: Report | undefined; developm
     } catch {}
     if (printed.has(error.code) || (options.onError !== undefined && !options.development)) return;
     printed.add(error.code);
-    options.print(`kmkit: ${error.code}: ${error.message}`);
+    options.print(`kmkit: ${error.code}: ${printable(error.message)}`);
   };
   return {
     report,

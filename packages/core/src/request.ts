@@ -129,12 +129,15 @@ class RequestKm<Native> implements Km, Pending {
     for (const tie of ties) {
       if (ready(tie)) continue;
       if (!this.over) this.visitor.ties.push(tie);
+      else if (tie.anonymous === carried && !tie.late) this.client.owe(tie.anonymous, tie.name);
       else if (tie.asked) {
         const code = answered === "cacheable" ? "KM_RESPONSE_CACHEABLE" : "KM_COOKIE_TOO_LATE";
         this.client.outbox.refuse(new KmError(code, `alias on ${this.route()}`), 1);
       }
     }
-    return ties.filter(ready);
+    const sent = ties.filter(ready);
+    for (const { anonymous, name } of sent) this.client.settleDebt(anonymous, name);
+    return sent;
   }
 
   private add(draft: Draft | undefined): void {

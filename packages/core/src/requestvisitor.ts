@@ -50,6 +50,7 @@ export class RequestVisitor<Native> {
   private given: string | undefined;
   /** The anonymous identity in the browser's cookies. */
   private brought: string | undefined;
+  private broughtClaim: string | undefined;
   private consent: boolean | undefined = true;
   private wish: LeftOut | undefined;
   private write: Writing | false = false;
@@ -160,6 +161,7 @@ export class RequestVisitor<Native> {
     if (typeof given === "string" && isAnonymous(given)) this.given = given;
     else this.pair = readPair(header, this.client.key);
     this.brought = this.pair?.anonymous;
+    this.broughtClaim = this.pair?.claim;
     this.known = this.given !== undefined || this.pair !== undefined;
     this.wish ??= this.session.guarded(() => anonymousLeftOut(this.exchange, this.options, this.known, this.client.bots));
   }
@@ -184,6 +186,7 @@ export class RequestVisitor<Native> {
 
   private decide(command: boolean): Row {
     const row = this.row(this.page, command);
+    this.payDebt(row);
     if (row.fresh && row.pair !== undefined) {
       this.minted.add(row.pair.anonymous);
       this.candidate = undefined;
@@ -192,9 +195,18 @@ export class RequestVisitor<Native> {
     // Once the whole pair is to be written, its renewal is in it.
     if (this.write !== "pair") this.write = row.write || this.write;
     if (row.alias && row.pair !== undefined) this.tie(row.pair.anonymous, row.identity, false);
-    if (this.given !== undefined && !row.anonymous && this.consent === true && this.client.tie(this.given, row.identity))
-      this.tie(this.given, row.identity, false);
+    const { given } = this;
+    if (given && !row.anonymous && this.consent === true && this.client.tie(given, row.identity)) this.tie(given, row.identity, false);
     return row;
+  }
+
+  /** An alias whose answer was aborted: the browser has brought its claim back, so there is no cookie to wait for. */
+  private payDebt(row: Row): void {
+    const { brought, broughtClaim } = this;
+    if (row.anonymous || brought === undefined || this.ties.some((tie) => tie.anonymous === brought)) return;
+    // Not the claim of this request's own: the browser may never hold that.
+    if (broughtClaim !== claimOf(this.client.key, brought, row.identity) || !this.client.settleDebt(brought, row.identity)) return;
+    this.ties.push({ anonymous: brought, name: row.identity, asked: false, given: true, late: false });
   }
 
   private row(page: boolean, command: boolean): Row {
@@ -219,8 +231,7 @@ export class RequestVisitor<Native> {
   /** The row of a client that brings its anonymous identity itself: no cookies; the alias goes once. */
   private givenRow(anonymous: string, name: string | null | undefined): Row {
     const bare = { pair: undefined, write: false, alias: false, fresh: false } as const;
-    if (typeof name !== "string") return { ...bare, identity: anonymous, anonymous: true };
-    return { ...bare, identity: name, anonymous: false };
+    return typeof name === "string" ? { ...bare, identity: name, anonymous: false } : { ...bare, identity: anonymous, anonymous: true };
   }
 
   private tie(anonymous: string, name: string, asked: boolean): void {

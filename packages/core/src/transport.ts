@@ -1,6 +1,6 @@
 import type { Batch } from "./batch.ts";
 import type { Transport } from "./outbox.ts";
-import { type Refusal, type Verdict, verdict } from "./verdict.ts";
+import { MAX_RETRY_AFTER, type Refusal, type Verdict, verdict } from "./verdict.ts";
 
 /** What an HTTP POST came to. */
 export interface Answer {
@@ -40,7 +40,9 @@ export const streamGzip: Gzip = async (bytes) =>
 export function httpTransport({ url, key, post, gzip }: { url: string; key: string; post: Post; gzip: Gzip }): Transport {
   const address = `${url.replace(/\/+$/, "")}/v1/commands`;
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/x-ndjson" };
+  const valid = /^https?:\/\//i.test(url) && URL.canParse(url);
   return async (batch: Batch, signal): Promise<Verdict> => {
+    if (!valid) return { type: "retry", after: MAX_RETRY_AFTER, code: "KM_URL_INVALID", detail: url };
     const bytes = batch.bytes;
     const small = bytes.length < WORTH_GZIP;
     const answer = await post(

@@ -57,8 +57,8 @@ function unnamed({ pair, page, command, day, mint }: Situation, session: null | 
   const held = { identity: pair.anonymous, anonymous: true, alias: false, fresh: false };
   const due = (page && pair.day !== day) || (pair.day === 0 && command);
   if (!due) return { ...held, pair, write: false };
-  // A free pair is renewed without its claim (see pairLines), unless it has none yet: then it is KISSmetrics' own.
-  return { ...held, pair: { ...pair, day }, write: pair.claim === FREE && pair.day !== 0 ? "day" : "pair" };
+  // A free pair is renewed without its claim: see pairLines.
+  return { ...held, pair: { ...pair, day }, write: pair.claim === FREE ? "day" : "pair" };
 }
 
 function named({ pair, page, day, key, mint }: Situation, name: string): Row {

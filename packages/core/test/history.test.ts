@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Km, mintId, openRequest, recorder } from "../src/index.ts";
+import { type Km, mintAnonymous, openRequest, recorder } from "../src/index.ts";
 import { claimOf, readPair } from "../src/pair.ts";
 import { type Hand, hand, Jar, pageLoad } from "./exchange.ts";
 
@@ -166,7 +166,7 @@ function isHis({ jar }: Browser, name: string): boolean {
 
 /** Cookies that somebody writes who knows no secret: he may invent an identity, but not guess one that another browser holds. */
 function forge({ cookies }: Jar, how: number): void {
-  const invented = mintId();
+  const invented = mintAnonymous();
   if (how === 0) cookies.set("km_ai", invented);
   if (how === 1) cookies.set("km_ai", invented).set("km_claim", `${invented.slice(-8)}.-.20000`);
   if (how === 2) cookies.set("km_ai", invented).set("km_claim", `${invented.slice(-8)}.0123456789ab.20000`);

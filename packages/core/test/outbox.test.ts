@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import {
   type Batch,
   createOutbox,
+  createReporter,
   type DeadLetter,
   httpTransport,
-  type KmError,
+  KmError,
   memoryStorage,
   type OutboxLimits,
   streamGzip,
@@ -160,6 +161,15 @@ describe("an outbox", () => {
     expect(outbox.stats().refused).toEqual({ KM_CLIENT_CLOSED: 1 });
   });
 
+  it("can be closed twice, and a flush after it has nothing to wait for", async () => {
+    const { outbox } = make(() => ({ type: "retry", code: "KM_COLLECTOR_UNREACHABLE", after: 60_000 }));
+    await outbox.put(lines(3));
+    const [first, second] = await Promise.all([outbox.close(30), outbox.close()]);
+    expect(first).toEqual({ sent: 0, kept: 3, dropped: 0 });
+    expect(second).toEqual(first);
+    expect(await outbox.flush()).toEqual({ sent: 0, kept: 3, dropped: 0 });
+  });
+
   it("whatever the receiver answers, every command ends up sent, kept or refused, and none twice where none was lost on the way", async () => {
     const answer = fc.constantFrom<Verdict>(
       { type: "accepted" },
@@ -224,7 +234,25 @@ describe("the verdict on an HTTP answer", () => {
   });
 });
 
+describe("what is printed", () => {
+  it("neither breaks the line nor moves the cursor, whatever a stranger wrote", () => {
+    const printed: string[] = [];
+    const { report } = createReporter({ development: true, print: (text) => printed.push(text) });
+    report(new KmError("KM_IDENTITY_JUNK", "\u001b[31m\n12:00 FAKE \u202e\u2028"));
+    expect(printed).toEqual([expect.stringMatching(/\(\?\[31m\?12:00 FAKE \?\?\)$/)]);
+  });
+});
+
 describe("the transport to a collector", () => {
+  it("keeps everything when the url is none, and says what is wrong with it", async () => {
+    const errors: KmError[] = [];
+    const transport = httpTransport({ url: "127.0.0.1:8787", key: "k", gzip: streamGzip, post: () => Promise.reject(new Error("never")) });
+    const outbox = createOutbox(memoryStorage(), transport, limits, (error) => errors.push(error));
+    await outbox.put(lines(1));
+    expect(await outbox.flush(20)).toEqual({ sent: 0, kept: 1, dropped: 0 });
+    expect(errors.map(({ code }) => code)).toEqual(["KM_URL_INVALID"]);
+  });
+
   it("sends the outbox's own bytes, gzipped when it pays, and tells the refused lines", async () => {
     const seen: { headers: Record<string, string>; body: Uint8Array<ArrayBuffer> }[] = [];
     const transport = httpTransport({

@@ -31,7 +31,7 @@ export function drainAtEnd(clients: () => Client[]): void {
       // The second Ctrl-C means now.
       if (draining) return raise();
       draining = true;
-      void Promise.allSettled(clients().map((client) => client.flush(DRAIN))).then(raise);
+      void Promise.allSettled(clients().map((client) => client.flush(DRAIN, "return"))).then(raise);
     };
     process.on(signal, listener);
   }
@@ -39,7 +39,7 @@ export function drainAtEnd(clients: () => Client[]): void {
   process.on("beforeExit", () => {
     if (asked) return;
     asked = true;
-    for (const client of clients()) if (client.stats().kept > 0) void client.flush(LAST_WORD);
+    for (const client of clients()) if (client.stats().kept > 0) void client.flush(LAST_WORD, "return");
   });
   process.on("exit", spill);
 }

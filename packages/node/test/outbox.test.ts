@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createReporter, type KmError } from "@kmkit/core";
@@ -40,6 +40,9 @@ describe("the durable outbox", () => {
     expect(await client.close()).toEqual({ sent: 1200, kept: 0, dropped: 0 });
     expect(names()).toEqual(Array.from({ length: 1200 }, (_, n) => `E${n}`));
     expect(readdirSync(directory)).toContain(".gitignore");
+    // Other users of the machine cannot read what visitors did.
+    expect(statSync(directory).mode & 0o077).toBe(0);
+    expect(statSync(join(directory, "data.mdb")).mode & 0o077).toBe(0);
   });
 
   it("creates no directory until the first command", async () => {

@@ -4,7 +4,7 @@ import { told } from "./people.ts";
 import { byHeader, logIn, openShop, type Shop, seen, silent } from "./shop.ts";
 import type { Suite } from "./suite.ts";
 
-const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
+const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
 const googlebot = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
 const prefetches: Record<string, string>[] = [
   { "sec-purpose": "prefetch" },

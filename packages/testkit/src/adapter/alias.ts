@@ -4,7 +4,7 @@ import { claimOf, people } from "./people.ts";
 import { byHeader, get, openShop, post, type Shop, silent } from "./shop.ts";
 import type { Suite } from "./suite.ts";
 
-const OTHER = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
+const OTHER = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
 const placeholders = [
   "",
   "undefined",

@@ -2,8 +2,8 @@ import { expect } from "vitest";
 import { byHeader, get, logIn, openShop, post, type Shop, seen, silent } from "./shop.ts";
 import type { Suite } from "./suite.ts";
 
-const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
-const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0b22";
+const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
+const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f2f3a73";
 const bob = { "x-user": "bob" };
 
 /** Clients without cookies: a mobile app that brings its identity, bearer tokens, webhooks, forms of other sites. No alias storm. */

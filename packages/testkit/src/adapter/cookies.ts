@@ -5,8 +5,8 @@ import { byHeader, get, logIn, openShop, seen, silent } from "./shop.ts";
 import type { Suite } from "./suite.ts";
 
 const page = kinds.page;
-const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
-const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0b22";
+const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
+const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f2f3a73";
 /** The attributes of one of our cookies, in lower case, without its value. */
 const attributes = (line = "") =>
   line
