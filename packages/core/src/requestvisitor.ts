@@ -48,9 +48,8 @@ export class RequestVisitor<Native> {
   private pageLoad: boolean | undefined;
   private pair: Pair | undefined;
   private given: string | undefined;
-  /** The anonymous identity in the browser's cookies. */
-  private brought: string | undefined;
-  private broughtClaim: string | undefined;
+  /** What stands in the browser's cookies. */
+  private brought: Pair | undefined;
   private consent: boolean | undefined = true;
   private wish: LeftOut | undefined;
   private write: Writing | false = false;
@@ -106,7 +105,7 @@ export class RequestVisitor<Native> {
       return true;
     }
     // Without consent to a cookie it cannot be claimed, and unclaimed the next name would be tied to it as well.
-    if (this.pair?.anonymous !== anonymous) return this.brought === anonymous ? false : undefined;
+    if (this.pair?.anonymous !== anonymous) return this.brought?.anonymous === anonymous ? false : undefined;
     const claim = claimOf(this.client.key, anonymous, name);
     if (this.pair.claim !== FREE && this.pair.claim !== claim) return false;
     this.pair = { anonymous, claim, day: this.day };
@@ -160,8 +159,7 @@ export class RequestVisitor<Native> {
     const given = this.session.guarded(() => this.options.anonymous?.(this.native));
     if (typeof given === "string" && isAnonymous(given)) this.given = given;
     else this.pair = readPair(header, this.client.key);
-    this.brought = this.pair?.anonymous;
-    this.broughtClaim = this.pair?.claim;
+    this.brought = this.pair;
     this.known = this.given !== undefined || this.pair !== undefined;
     this.wish ??= this.session.guarded(() => anonymousLeftOut(this.exchange, this.options, this.known, this.client.bots));
   }
@@ -202,11 +200,11 @@ export class RequestVisitor<Native> {
 
   /** An alias whose answer was aborted: the browser has brought its claim back, so there is no cookie to wait for. */
   private payDebt(row: Row): void {
-    const { brought, broughtClaim } = this;
-    if (row.anonymous || brought === undefined || this.ties.some((tie) => tie.anonymous === brought)) return;
+    const { anonymous, claim } = this.brought ?? {};
+    if (row.anonymous || anonymous === undefined || this.ties.some((tie) => tie.anonymous === anonymous)) return;
     // Not the claim of this request's own: the browser may never hold that.
-    if (broughtClaim !== claimOf(this.client.key, brought, row.identity) || !this.client.settleDebt(brought, row.identity)) return;
-    this.ties.push({ anonymous: brought, name: row.identity, asked: false, given: true, late: false });
+    if (claim !== claimOf(this.client.key, anonymous, row.identity) || !this.client.settleDebt(anonymous, row.identity)) return;
+    this.ties.push({ anonymous, name: row.identity, asked: false, given: true, late: false });
   }
 
   private row(page: boolean, command: boolean): Row {

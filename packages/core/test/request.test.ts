@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createKm, openRequest, recorder } from "../src/index.ts";
-import { hand, pageLoad } from "./exchange.ts";
+import { hand, Jar, pageLoad } from "./exchange.ts";
 
 /** What an adapter cannot easily show; the rest of a request's life is tested in the adapters, on real sockets. */
 describe("one request", () => {
@@ -34,6 +34,26 @@ describe("one request", () => {
     expect(sent).toEqual([]);
     expect(client.stats()).toMatchObject({ recorded: 1, sent: 0, refused: { KM_CLIENT_CLOSED: 1 } });
     expect(errors).toEqual(["KM_CLIENT_CLOSED"]);
+  });
+
+  it("two answers lost on their way, and then another name: the alias of the first is not sent without its claim", () => {
+    const rec = recorder();
+    const jar = new Jar();
+    const ask = (name: string | undefined, finished: boolean) => {
+      const given = hand({ headers: { ...pageLoad, cookie: jar.header } });
+      const km = openRequest(rec.client, { identity: () => undefined }, {}, given.exchange);
+      if (name !== undefined) km.identify(name);
+      given.head();
+      given.close(finished);
+      // What is aborted here never reaches the browser.
+      if (finished) jar.take(given.cookies);
+    };
+    ask(undefined, true);
+    ask("bob", false);
+    ask("bob", false);
+    expect(rec.commands).toEqual([]);
+    ask("bill", true);
+    expect(rec.commands).toMatchObject([{ type: "alias", alias: "bill" }]);
   });
 
   it("whatever the framework's objects do, nothing is thrown into the app", () => {
