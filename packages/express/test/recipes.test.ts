@@ -26,9 +26,12 @@ async function cook(heading: string, nth = 0): Promise<{ url: string; complaints
   const snippet = snippets.filter((one) => one.heading === heading)[nth];
   if (snippet === undefined) throw new Error(`there is no recipe ${heading}`);
   const child = await runSnippet(snippet, { url: receiver.url, directory });
+  awaited = undefined;
   onTestFinished(async () => {
+    // A process that is told to end hands over all it has: what must not come would be here now.
     child.process.kill();
     await child.ended;
+    if (awaited !== undefined) expect(lines()).toHaveLength(awaited);
   });
   const url = `http://127.0.0.1:${await child.line("ready")}`;
   return { url, complaints: () => child.output.error, browser: () => new Browser(url) };
@@ -37,10 +40,12 @@ async function cook(heading: string, nth = 0): Promise<{ url: string; complaints
 const commands = () => receiver.commands as unknown as Command[];
 const lines = () => told(commands());
 const aliases = () => told(commands().filter(({ type }) => type === "alias"));
-/** Waits until the collector has so many commands, and a little longer for what must not come. */
+/** How many commands the test has waited for. */
+let awaited: number | undefined;
+/** Waits until the collector has so many commands; that there are no more is looked at when the program has ended. */
 async function arrived(count: number): Promise<void> {
+  awaited = count;
   await vi.waitFor(() => expect(receiver.commands.length, lines().join("\n")).toBeGreaterThanOrEqual(count), { timeout: 5000 });
-  await new Promise((resolve) => setTimeout(resolve, 250));
   expect(lines()).toHaveLength(count);
 }
 describe("the recipes keep what they promise", () => {
