@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { Browser, type Receiver, runSnippet, type Snippet, snippetsOf, startReceiver, takeStep, toJavaScript } from "../src/index.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -38,6 +38,8 @@ describe("every snippet of every README", () => {
     async (_, block) => {
       receiver.clear();
       const child = await runSnippet(block, { url: receiver.url, directory });
+      // Also where an expectation fails before the end.
+      onTestFinished(() => void child.process.kill("SIGKILL"));
       if (block.told.try !== undefined) {
         const browser = new Browser(`http://127.0.0.1:${await child.line("ready")}`);
         for (const step of block.told.try.split(" then ")) expect((await takeStep(browser, step)).status, step).toBeLessThan(400);
