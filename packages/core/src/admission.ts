@@ -2,11 +2,20 @@ import { isCrawler } from "./crawlers.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RequestOptions } from "./options.ts";
 
-/** Why a request is left out; the keys of `stats().leftOut`. `uncounted`: the `identity` option said `false`. */
-export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounted";
+/**
+ * Why a request is left out; the keys of `stats().leftOut`. `uncounted`: the `identity` option said `false`. `rendering`: a component was rendered
+ * for something else than a page load (Next's client-side navigations and refreshes).
+ */
+export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounted" | "rendering";
+
+/** The headers by which Next's client says that it only looks ahead, in the App Router and in the Pages Router. */
+const ahead = ["next-router-prefetch", "next-router-segment-prefetch", "x-middleware-prefetch"];
+
+/** What is asked of a request to tell its kind. */
+type Asked = Pick<Exchange, "method" | "header">;
 
 /** Whether a person looks at a document: a navigation, or without Fetch Metadata a GET that asks for `text/html`. Only then may a cookie be minted unasked. */
-export function isPageLoad(exchange: Exchange): boolean {
+export function isPageLoad(exchange: Asked): boolean {
   const mode = exchange.header("sec-fetch-mode");
   const dest = exchange.header("sec-fetch-dest");
   if (isForeignForm(exchange)) return false;
@@ -15,14 +24,14 @@ export function isPageLoad(exchange: Exchange): boolean {
 }
 
 /** A form that another site posts here (SAML, 3-D Secure): browsers hold Lax cookies back, so that a visitor seems new who is not. */
-export function isForeignForm(exchange: Exchange): boolean {
+export function isForeignForm(exchange: Asked): boolean {
   return exchange.method !== "GET" && exchange.method !== "HEAD" && exchange.header("sec-fetch-site") === "cross-site";
 }
 
 /** Whether nobody has looked at the page yet. `Sec-Purpose: prefetch;prerender` never comes back as a request: the browser script counts those. */
 export function isPrefetch(exchange: Exchange): boolean {
   const told = (name: string) => exchange.header(name)?.toLowerCase().includes("prefetch") === true;
-  return told("sec-purpose") || told("purpose") || told("x-moz") || exchange.header("next-router-prefetch") !== undefined;
+  return told("sec-purpose") || told("purpose") || told("x-moz") || ahead.some((name) => exchange.header(name) !== undefined);
 }
 
 /** The visitor's own wish, or their program's word, that keeps an anonymous visitor out. A named visitor is never asked. */

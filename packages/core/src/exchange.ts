@@ -23,6 +23,11 @@ export interface Exchange {
   headers(work: () => void): void;
   /** Do this once, right before the app ends its answer: early enough for a session library to save what is written into the session. */
   ending(work: () => void): void;
+  /**
+   * Nobody will tell whether the answer reached the visitor: a proxy in front of the page hands it on and is done. Then a name's alias waits until the
+   * browser brings its claim back.
+   */
+  readonly blind?: boolean;
   /** Do this once, when the response is over: sent (`finished` true), aborted or failed. */
   after(work: (finished: boolean) => void): void;
 }

@@ -1,4 +1,4 @@
-export type { LeftOut } from "./admission.ts";
+export { isPageLoad, type LeftOut } from "./admission.ts";
 export type { Entry } from "./batch.ts";
 export { Batch } from "./batch.ts";
 export { Client, type KmClient, type KmStats } from "./client.ts";
@@ -16,7 +16,7 @@ export type { CookieOptions } from "./pair.ts";
 export { MAX_VALUE, type Properties } from "./properties.ts";
 export { type Recorder, recorder } from "./recorder.ts";
 export { createReporter, printable, type Reporter } from "./report.ts";
-export { openRequest } from "./request.ts";
+export { type OpenedKm, openRequest } from "./request.ts";
 export { type DeadLetter, type Held, memoryStorage, type OutboxStorage, takeHead } from "./storage.ts";
 export { type Answer, fetchPost, type Gzip, httpTransport, type Post, streamGzip } from "./transport.ts";
 export { MAX_RETRY_AFTER, type Refusal, type Verdict, verdict } from "./verdict.ts";

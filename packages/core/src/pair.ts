@@ -8,6 +8,9 @@ const CLAIM_COOKIE = "km_claim";
 /** The day on which a free pair was renewed: `<last 8 characters of the identity>.<day>`; see {@link pairLines}. */
 const DAY_COOKIE = "km_day";
 
+/** Stands beside a pair that a proxy has put into the request for what comes after it, since the browser does not hold that pair yet. Never sent to a browser. */
+const FORWARDED_COOKIE = "km_new";
+
 /** Whose an anonymous identity is: `-` nobody's yet (free), `?` in doubt, or the 12 hex digits of {@link claimOf} (claimed). */
 export type Claim = string;
 export const FREE: Claim = "-";
@@ -56,6 +59,20 @@ export function readPair(header: string | undefined, key: string): Pair | undefi
 
 function dayOf(renewed: string | undefined): number {
   return /^\d{1,6}$/.test(renewed?.slice(9) ?? "") ? Number(renewed?.slice(9)) : 0;
+}
+
+/** Whether the pair in the header is not the browser's own yet. Whoever says so falsely only puts off an alias of theirs. */
+export function isForwarded(header: string | undefined): boolean {
+  return header?.includes(`${FORWARDED_COOKIE}=`) === true;
+}
+
+/** The `Cookie` header with this pair in place of what it says of one: for what comes after a proxy in the same request. */
+export function withPair(header: string | null | undefined, pair: Pair): string {
+  const tail = pair.anonymous.slice(-8);
+  const ours = [`${IDENTITY_COOKIE}=${pair.anonymous}`, `${CLAIM_COOKIE}=${tail}.${pair.claim}.${pair.day}`, `${FORWARDED_COOKIE}=1`];
+  const names = [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE, FORWARDED_COOKIE];
+  const rest = (header ?? "").split(";").filter((part) => part.trim() !== "" && !names.includes(part.split("=", 1)[0]?.trim() ?? ""));
+  return [...ours, ...rest.map((part) => part.trim())].join("; ");
 }
 
 /** Whether one of our cookies, valid or not, stands in the header. */

@@ -5,7 +5,9 @@ import type { Exchange } from "./exchange.ts";
 import { identityText, isAnonymous } from "./identity.ts";
 import type { Km, PropertiesInput, RecordOptions } from "./km.ts";
 import type { RequestOptions } from "./options.ts";
-import { RequestVisitor, type Tie } from "./requestvisitor.ts";
+import { withPair } from "./pair.ts";
+import { RequestVisitor } from "./requestvisitor.ts";
+import type { Tie } from "./tie.ts";
 
 /**
  * Makes the `Km` of one request and ties it to the request's life: the row is settled when the headers are written, and the commands go into the
@@ -14,11 +16,17 @@ import { RequestVisitor, type Tie } from "./requestvisitor.ts";
  * @example
  * request.km = openRequest(client, options, request, exchangeOf(request, response));
  */
-export function openRequest<Native>(client: Client, options: RequestOptions<Native>, native: Native, exchange: Exchange): Km {
+export function openRequest<Native>(client: Client, options: RequestOptions<Native>, native: Native, exchange: Exchange): OpenedKm {
   return new RequestKm(client, options, native, exchange);
 }
 
-class RequestKm<Native> implements Km, Pending {
+/** What an adapter gets: the request's `Km`, and what the app has no use for. */
+export interface OpenedKm extends Km {
+  /** The request's `Cookie` header as it should be for what comes after a proxy: with the pair that the answer will carry. Undefined where it carries none. */
+  forwarded(cookie: string | null | undefined): string | undefined;
+}
+
+class RequestKm<Native> implements OpenedKm, Pending {
   private readonly client: Client;
   private readonly exchange: Exchange;
   private readonly visitor: RequestVisitor<Native>;
@@ -87,6 +95,13 @@ class RequestKm<Native> implements Km, Pending {
       if (claimed === undefined) this.push(draftAlias(...texts));
       else if (claimed) this.handOver();
       else this.client.outbox.refuse(new KmError("KM_ALIAS_CLAIMED", texts.join(" = ")), 1);
+    });
+  }
+
+  forwarded(cookie: string | null | undefined): string | undefined {
+    return this.safely(() => {
+      const pair = this.visitor.preview();
+      return pair === undefined ? undefined : withPair(cookie, pair);
     });
   }
 

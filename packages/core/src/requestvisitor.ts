@@ -1,25 +1,14 @@
 import { anonymousLeftOut, isForeignForm, isPageLoad, isPrefetch, type LeftOut } from "./admission.ts";
 import { privately, sharing } from "./caching.ts";
 import type { Client } from "./client.ts";
-import { KmError } from "./errors.ts";
+import { writeCookies } from "./cookies.ts";
 import type { Exchange } from "./exchange.ts";
 import { isAnonymous, mintAnonymous } from "./identity.ts";
 import type { RequestOptions } from "./options.ts";
-import { applicableDomain, claimOf, FREE, hasCookies, type Pair, pairLines, readPair, type Writing } from "./pair.ts";
+import { claimOf, FREE, hasCookies, isForwarded, type Pair, readPair, type Writing } from "./pair.ts";
 import { SessionReader } from "./session.ts";
-import { type Row, visitor } from "./visitor.ts";
-
-/** An alias of this visitor's own anonymous identity, which waits for the answer that carries its cookies. */
-export interface Tie {
-  readonly anonymous: string;
-  readonly name: string;
-  /** The app called `alias()`, so it must be told if it cannot be sent. */
-  readonly asked: boolean;
-  /** The app brought the identity itself: there is no cookie to wait for. */
-  readonly given: boolean;
-  /** It was made after the headers were written, so no answer carries its cookies. */
-  readonly late: boolean;
-}
+import type { Tie } from "./tie.ts";
+import { givenRow, type Row, visitor } from "./visitor.ts";
 
 /** What the answer did with the cookies: `open` not decided yet, `carried`, `cacheable` (it could not carry them), `none` (nothing to carry, or too late). */
 export type Answered = "open" | "carried" | "cacheable" | "none";
@@ -48,7 +37,7 @@ export class RequestVisitor<Native> {
   private pageLoad: boolean | undefined;
   private pair: Pair | undefined;
   private given: string | undefined;
-  /** What stands in the browser's cookies. */
+  /** What stands in the browser's own cookies. */
   private brought: Pair | undefined;
   private consent: boolean | undefined = true;
   private wish: LeftOut | undefined;
@@ -89,6 +78,17 @@ export class RequestVisitor<Native> {
   identified(): void {
     this.look();
     if (!this.isLeftOut()) this.decide(this.session.name === null && this.pair !== undefined);
+  }
+
+  /** The pair that the answer would carry as things stand, deciding nothing; undefined where it would carry none. */
+  preview(): Pair | undefined {
+    this.look();
+    this.session.ask();
+    const named = typeof this.session.name === "string";
+    if (this.isLeftOut() || (!named && !this.page && !this.write)) return undefined;
+    if (!this.known && isForeignForm(this.exchange)) return undefined;
+    const row = this.row(this.page, false);
+    return this.write || row.write ? row.pair : undefined;
   }
 
   /** Whether an alias of the app's may be sent: it says nothing of this visitor, so that crawlers and wishes do not matter. */
@@ -138,7 +138,9 @@ export class RequestVisitor<Native> {
     if (!this.known && isForeignForm(this.exchange)) return "none";
     const share = sharing(this.exchange);
     if (share === "fresh") return "cacheable";
-    this.setCookies(this.pair);
+    // Where nobody will tell whether the answer arrived, the claim is due for renewal at once: with that its alias goes.
+    const unproven = this.exchange.blind === true && this.ties.some((tie) => !tie.given && tie.anonymous === this.pair?.anonymous);
+    this.setCookies(unproven ? { ...this.pair, day: 0 } : this.pair);
     if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
     this.carried = this.pair.anonymous;
     return "carried";
@@ -159,7 +161,7 @@ export class RequestVisitor<Native> {
     const given = this.session.guarded(() => this.options.anonymous?.(this.native));
     if (typeof given === "string" && isAnonymous(given)) this.given = given;
     else this.pair = readPair(header, this.client.key);
-    this.brought = this.pair;
+    this.brought = isForwarded(header) ? undefined : this.pair;
     this.known = this.given !== undefined || this.pair !== undefined;
     this.wish ??= this.session.guarded(() => anonymousLeftOut(this.exchange, this.options, this.known, this.client.bots));
   }
@@ -192,7 +194,8 @@ export class RequestVisitor<Native> {
     this.pair = row.pair;
     // Once the whole pair is to be written, its renewal is in it.
     if (this.write !== "pair") this.write = row.write || this.write;
-    if (row.alias && row.pair !== undefined) this.tie(row.pair.anonymous, row.identity, false);
+    if (row.alias && row.pair !== undefined)
+      this.tie(row.pair.anonymous, row.identity, false, this.exchange.blind === true && this.holds(row.pair));
     const { given } = this;
     if (given && !row.anonymous && this.consent === true && this.client.tie(given, row.identity)) this.tie(given, row.identity, false);
     return row;
@@ -209,7 +212,7 @@ export class RequestVisitor<Native> {
 
   private row(page: boolean, command: boolean): Row {
     const name = this.session.name;
-    if (this.given !== undefined) return this.givenRow(this.given, name);
+    if (this.given !== undefined) return givenRow(this.given, name);
     // A named visitor who wants no cookie gets none, and has no anonymous past here: only the name counts.
     const plain = typeof name === "string" && (this.consent !== true || this.wish === "gpc" || this.wish === "dnt");
     return visitor({
@@ -226,14 +229,13 @@ export class RequestVisitor<Native> {
     });
   }
 
-  /** The row of a client that brings its anonymous identity itself: no cookies; the alias goes once. */
-  private givenRow(anonymous: string, name: string | null | undefined): Row {
-    const bare = { pair: undefined, write: false, alias: false, fresh: false } as const;
-    return typeof name === "string" ? { ...bare, identity: name, anonymous: false } : { ...bare, identity: anonymous, anonymous: true };
+  private tie(anonymous: string, name: string, asked: boolean, given = this.given !== undefined): void {
+    this.ties.push({ anonymous, name, asked, given, late: this.answered !== "open" });
   }
 
-  private tie(anonymous: string, name: string, asked: boolean): void {
-    this.ties.push({ anonymous, name, asked, given: this.given !== undefined, late: this.answered !== "open" });
+  /** Whether the browser holds this claim already: then there is no answer to wait for. */
+  private holds({ anonymous, claim }: Pair): boolean {
+    return this.brought?.anonymous === anonymous && this.brought.claim === claim;
   }
 
   private expire(): void {
@@ -241,12 +243,6 @@ export class RequestVisitor<Native> {
   }
 
   private setCookies(pair: Pair | undefined): void {
-    const { domain, ...options } = this.options.cookie ?? {};
-    const host = this.exchange.header("host");
-    const scope = domain === undefined ? undefined : applicableDomain(domain, host);
-    if (domain !== undefined && scope === undefined) {
-      this.client.reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
-    }
-    for (const line of pairLines(pair, options, this.exchange.secure, scope, this.write || "pair")) this.exchange.setCookie(line);
+    writeCookies(this.exchange, this.options.cookie ?? {}, this.client.reporter, pair, this.write || "pair");
   }
 }

@@ -81,3 +81,9 @@ function named({ pair, page, day, key, mint }: Situation, name: string): Row {
   // Another's, or in doubt: never tie this anonymous identity to a second name. Its successor can only ever be this name's.
   return claim(successor(key, pair, name), false);
 }
+
+/** The row of a client that brings its anonymous identity itself: no cookies; the alias goes once. */
+export function givenRow(anonymous: string, name: string | null | undefined): Row {
+  const bare = { pair: undefined, write: false, alias: false, fresh: false } as const;
+  return typeof name === "string" ? { ...bare, identity: name, anonymous: false } : { ...bare, identity: anonymous, anonymous: true };
+}

@@ -4,6 +4,8 @@ import type { Exchange } from "./exchange.ts";
 export interface WebHints {
   /** The session object, if the framework has one. */
   readonly session?: () => unknown;
+  /** See {@link Exchange.blind}. */
+  readonly blind?: boolean;
   /** The Node response beneath, where there is one: it knows when it is over, and the app may have set headers there. Else the body is watched. */
   readonly beneath?: Beneath | undefined;
 }
@@ -47,6 +49,10 @@ export class WebExchange implements Exchange {
     });
     const { beneath } = hints;
     beneath?.once("close", () => this.end(beneath.writableFinished));
+  }
+
+  get blind(): boolean {
+    return this.hints.blind === true;
   }
 
   get method(): string {
@@ -160,7 +166,7 @@ export class WebExchange implements Exchange {
   private end(finished: boolean): void {
     if (this.done) return;
     this.done = true;
-    for (const work of this.afterwards) work(finished);
+    for (const work of this.afterwards) work(finished && !this.blind);
     this.settle();
   }
 }

@@ -8,7 +8,8 @@ export function withDefaults(options: ClientOptions): { url: string; key: string
   return {
     url: options.url ?? (KMKIT_URL || "http://127.0.0.1:8787"),
     key: options.key ?? (KMKIT_KEY || "local"),
-    directory: outbox === false ? false : resolve(outbox),
+    // The comment keeps Turbopack from taking the whole project for files of the server.
+    directory: outbox === false ? false : resolve(/* turbopackIgnore: true */ outbox),
     development: NODE_ENV === undefined || NODE_ENV === "development",
   };
 }

@@ -5,7 +5,8 @@ const DRAIN = 1500;
 /** How long a script that ends by itself may take to send, in ms. */
 const LAST_WORD = 500;
 
-let installed = false;
+/** Kept on the global object: bundlers and hot reloads make several copies of this module in one process. */
+const installed = Symbol.for("kmkit.drain");
 
 /**
  * Drains the clients when the process ends (`architecture.md` §7). On SIGTERM and SIGINT: send for at most 1.5 s; then, if ours is the only
@@ -13,8 +14,9 @@ let installed = false;
  * SIGKILL, what waits is on disk before it does; after SIGKILL everything is there that was put some milliseconds before.
  */
 export function drainAtEnd(clients: () => Client[]): void {
-  if (installed) return;
-  installed = true;
+  const place = globalThis as { [installed]?: true };
+  if (place[installed]) return;
+  place[installed] = true;
   const spill = () => {
     for (const client of clients()) client.spill();
   };

@@ -49,7 +49,7 @@ class LmdbStorage implements OutboxStorage {
     this.directory = directory;
     this.reporter = reporter;
     // Loading costs some 25 ms: when the process comes to rest after its start, and not in the first request.
-    setImmediate(() => void (existsSync(join(directory, "data.mdb")) ? this.open() : import("lmdb")));
+    setImmediate(() => void (existsSync(this.path("data.mdb")) ? this.open() : import("lmdb")));
   }
 
   get durable(): boolean {
@@ -132,6 +132,11 @@ class LmdbStorage implements OutboxStorage {
     await opened?.root.close();
   }
 
+  private path(name: string): string {
+    // The comment keeps Turbopack from taking the whole project for files of the server.
+    return join(/* turbopackIgnore: true */ this.directory, name);
+  }
+
   private open(): Promise<Opened | undefined> {
     this.opening ??= import("lmdb").then((lmdb) => this.openNow(lmdb));
     return this.opening;
@@ -142,10 +147,10 @@ class LmdbStorage implements OutboxStorage {
     try {
       mkdirSync(this.directory, { recursive: true, mode: 0o700 });
       // So that nobody commits what visitors did.
-      writeFileSync(join(this.directory, ".gitignore"), "*\n");
+      writeFileSync(this.path(".gitignore"), "*\n");
       this.opened = this.openFile(lmdb);
       // Other users of the machine have no business with what visitors did.
-      for (const name of ["data.mdb", "lock.mdb"]) chmodSync(join(this.directory, name), 0o600);
+      for (const name of ["data.mdb", "lock.mdb"]) chmodSync(this.path(name), 0o600);
     } catch (cause) {
       this.memory = memoryStorage();
       this.reporter.report(new KmError("KM_OUTBOX_MEMORY", `${this.directory}: ${cause instanceof Error ? cause.message : cause}`, cause));
@@ -160,7 +165,7 @@ class LmdbStorage implements OutboxStorage {
   private openFile(lmdb: typeof import("lmdb")): Opened {
     const open = () =>
       lmdb.open<Buffer, Buffer>({ path: this.directory, encoding: "binary", keyEncoding: "binary", maxDbs: 3, noSubdir: false });
-    const file = join(this.directory, "data.mdb");
+    const file = this.path("data.mdb");
     if (existsSync(file) && !isSound(file)) {
       const aside = `${file}.broken-${Date.now()}`;
       renameSync(file, aside);

@@ -1,0 +1,21 @@
+import { KmError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { applicableDomain, type CookieOptions, type Pair, pairLines, type Writing } from "./pair.ts";
+import type { Reporter } from "./report.ts";
+
+/** Puts a pair, or with `undefined` the end of our cookies, on the answer, by the app's options and for the host that was asked. */
+export function writeCookies(
+  exchange: Exchange,
+  cookie: CookieOptions,
+  reporter: Reporter,
+  pair: Pair | undefined,
+  writing: Writing,
+): void {
+  const { domain, ...options } = cookie;
+  const host = exchange.header("host");
+  const scope = domain === undefined ? undefined : applicableDomain(domain, host);
+  if (domain !== undefined && scope === undefined) {
+    reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
+  }
+  for (const line of pairLines(pair, options, exchange.secure, scope, writing)) exchange.setCookie(line);
+}

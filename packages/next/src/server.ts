@@ -1,0 +1,36 @@
+import type { Km } from "@kmkit/core";
+import { cookies, headers } from "next/headers.js";
+import { beneath } from "./beneath.ts";
+import { clientOf } from "./client.ts";
+import type { NextOptions } from "./edge/options.ts";
+import { openWeb } from "./edge/server.ts";
+import { hold } from "./hold.ts";
+import { isRendering, RenderingKm } from "./rendering.ts";
+import { visitOf } from "./visit.ts";
+
+/**
+ * The visitor of a server component, a server action or a route handler: whoever awaits it in one request gets the same one. It makes the page dynamic,
+ * as `headers()` does, and what it throws outside of a request is Next's own error.
+ *
+ * What components record counts on page loads, and once however often they are rendered: see `navigation` in {@link NextOptions}.
+ *
+ * @example
+ * export default async function Product() {
+ *   const visitor = await km();
+ *   visitor.record("Viewed Product", { Name: "Pebble" });
+ *   return <h1>Pebble</h1>;
+ * }
+ */
+export async function km(options: NextOptions = {}): Promise<Km> {
+  const rendering = isRendering();
+  // First of all: here Next marks the page as dynamic, or ends the attempt to prerender it.
+  const native = { headers: await headers(), cookies: await cookies() };
+  const client = () => clientOf(options);
+  const under = beneath();
+  if (under === undefined) return openWeb(native, options, client);
+  const visit = visitOf(under, options, native);
+  if (!visit.exchange.inner) hold(visit.client, visit.exchange);
+  visit.exchange.inner = true;
+  await visit.session.ask(options, native, client);
+  return rendering ? new RenderingKm(visit, options.navigation === true) : visit.km;
+}
