@@ -45,7 +45,7 @@ class RequestKm<Native> implements OpenedKm, Pending {
     });
     exchange.after((finished) => {
       this.over = true;
-      this.finished = finished;
+      this.finished = finished && exchange.blind !== true;
       if (this.drafts.length > 0 || this.visitor.ties.length > 0) this.client.put(this);
     });
   }

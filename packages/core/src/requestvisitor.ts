@@ -88,7 +88,8 @@ export class RequestVisitor<Native> {
     if (this.isLeftOut() || (!named && !this.page && !this.write)) return undefined;
     if (!this.known && isForeignForm(this.exchange)) return undefined;
     const row = this.row(this.page, false);
-    return this.write || row.write ? row.pair : undefined;
+    if ((!this.write && !row.write) || row.pair === undefined) return undefined;
+    return row.alias ? this.asWritten(row.pair) : row.pair;
   }
 
   /** Whether an alias of the app's may be sent: it says nothing of this visitor, so that crawlers and wishes do not matter. */
@@ -138,9 +139,7 @@ export class RequestVisitor<Native> {
     if (!this.known && isForeignForm(this.exchange)) return "none";
     const share = sharing(this.exchange);
     if (share === "fresh") return "cacheable";
-    // Where nobody will tell whether the answer arrived, the claim is due for renewal at once: with that its alias goes.
-    const unproven = this.exchange.blind === true && this.ties.some((tie) => !tie.given && tie.anonymous === this.pair?.anonymous);
-    this.setCookies(unproven ? { ...this.pair, day: 0 } : this.pair);
+    this.setCookies(this.ties.length > 0 ? this.asWritten(this.pair) : this.pair);
     if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
     this.carried = this.pair.anonymous;
     return "carried";
@@ -230,7 +229,13 @@ export class RequestVisitor<Native> {
   }
 
   private tie(anonymous: string, name: string, asked: boolean, given = this.given !== undefined): void {
-    this.ties.push({ anonymous, name, asked, given, late: this.answered !== "open" });
+    const same = this.ties.some((tie) => tie.given && tie.anonymous === anonymous && tie.name === name);
+    if (!same) this.ties.push({ anonymous, name, asked, given, late: this.answered !== "open" });
+  }
+
+  /** A claim that has an alias, as it goes to the browser. Where nobody will tell whether it arrives it is due for renewal at once: with that the alias goes. */
+  private asWritten(pair: Pair): Pair {
+    return this.exchange.blind === true && !this.holds(pair) ? { ...pair, day: 0 } : pair;
   }
 
   /** Whether the browser holds this claim already: then there is no answer to wait for. */

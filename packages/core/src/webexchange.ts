@@ -166,7 +166,7 @@ export class WebExchange implements Exchange {
   private end(finished: boolean): void {
     if (this.done) return;
     this.done = true;
-    for (const work of this.afterwards) work(finished && !this.blind);
+    for (const work of this.afterwards) work(finished);
     this.settle();
   }
 }

@@ -21,6 +21,8 @@ export interface Given {
   /** Headers of the app's answer. */
   answer?: Record<string, string>;
   session?: Record<string, unknown>;
+  /** As a proxy that hands the answer on and is done. */
+  blind?: boolean;
 }
 
 export const pageLoad: Record<string, string> = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
@@ -36,6 +38,7 @@ export function hand(given: Given = {}): Hand {
     answer,
     session: given.session,
     exchange: {
+      blind: given.blind ?? false,
       method: given.method ?? "GET",
       url: given.url ?? "/",
       secure: given.secure ?? false,

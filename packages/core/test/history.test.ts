@@ -8,9 +8,9 @@ const names = ["bob@bob.com", "bill@bob.com", "ann@bob.com"];
 
 /** What may happen to a browser, in any order. `now`: the answer is finished and arrives at once; otherwise the request stays in flight. */
 type Act =
-  | { do: "request"; browser: number; now: boolean; page: boolean; record: boolean; says: boolean; cacheable: boolean; alias: boolean }
-  | { do: "login"; browser: number; now: boolean; name: number; record: boolean; cacheable: boolean; page: boolean }
-  | { do: "logout"; browser: number; now: boolean; known: boolean; page: boolean }
+  | (Ask & { do: "request"; record: boolean; says: boolean; cacheable: boolean; alias: boolean })
+  | (Ask & { do: "login"; name: number; record: boolean; cacheable: boolean })
+  | (Ask & { do: "logout"; known: boolean })
   | { do: "expire"; browser: number }
   | { do: "head"; request: number }
   | { do: "close"; request: number; finished: boolean; arrives: boolean }
@@ -18,8 +18,18 @@ type Act =
   | { do: "forge"; browser: number; how: number }
   | { do: "day" };
 
+interface Ask {
+  browser: number;
+  now: boolean;
+  page: boolean;
+  proxy: Proxy;
+}
+/** A page may stand behind a proxy of ours that cannot see its answer: in the same process, or with a memory of its own (an edge runtime). */
+type Proxy = "none" | "beside" | "apart";
+
 const oneIn = (n: number) => fc.nat(n - 1).map((drawn) => drawn === 0);
 const browser = oneIn(4).map(Number);
+const proxy = fc.constantFrom<Proxy>("none", "beside", "apart");
 const now = oneIn(4).map((flying) => !flying);
 const kinds = <T extends string>(kind: T) => fc.constant(kind);
 const act: fc.Arbitrary<Act> = fc.oneof(
@@ -29,6 +39,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       do: kinds("request"),
       browser,
       now,
+      proxy,
       page: fc.boolean(),
       record: fc.boolean(),
       says: oneIn(4).map((not) => !not),
@@ -42,13 +53,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       do: kinds("login"),
       browser,
       now,
+      proxy,
       name: fc.nat(2),
       record: fc.boolean(),
       cacheable: oneIn(6),
       page: fc.boolean(),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ do: kinds("logout"), browser, now, known: oneIn(4).map((not) => !not), page: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ do: kinds("logout"), browser, now, proxy, known: oneIn(4).map((not) => !not), page: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: kinds("expire"), browser }) },
   { weight: 1, arbitrary: fc.record({ do: kinds("head"), request: fc.nat(5) }) },
   {
@@ -56,8 +68,8 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.record({
       do: kinds("close"),
       request: fc.nat(5),
-      finished: oneIn(5).map((not) => !not),
-      arrives: oneIn(5).map((not) => !not),
+      finished: oneIn(3).map((not) => !not),
+      arrives: fc.boolean(),
     }),
   },
   {
@@ -70,6 +82,8 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 
 interface Flying {
   browser: Browser;
+  /** The cookies that the proxy has put on the answer. */
+  before: readonly string[];
   hand: Hand;
   km: Km;
   /** The name that this request may be the very first of: its answer decides whose the anonymous identity is. */
@@ -85,20 +99,32 @@ interface Browser {
 /** Plays a history and gives the aliases sent and every line of cookies written. */
 function play(acts: readonly Act[]): { aliases: [string, string][]; written: string[] } {
   const rec = recorder();
+  const apart = recorder();
   const browsers: Browser[] = [0, 1].map(() => ({ jar: new Jar(), session: undefined }));
   const flying: Flying[] = [];
   const written: string[] = [];
-  const start = (browser: Browser, page: boolean, cacheable: boolean, says: string | null | undefined): Flying => {
-    const cookie = browser.jar.header;
+  const start = (browser: Browser, { page, proxy }: Ask, cacheable: boolean, says: string | null | undefined): Flying => {
+    const native = { says };
+    const options = { identity: (from: typeof native) => from.says };
+    let cookie = browser.jar.header;
+    let before: readonly string[] = [];
+    if (page && proxy !== "none") {
+      const given = hand({ headers: { ...pageLoad, cookie }, blind: true });
+      const km = openRequest(proxy === "apart" ? apart.client : rec.client, options, native, given.exchange);
+      cookie = km.forwarded(cookie) ?? cookie;
+      given.head();
+      given.close(false);
+      before = given.cookies;
+    }
     const given = hand({
       method: page ? "GET" : "POST",
       headers: { ...(page ? pageLoad : {}), cookie },
       answer: page && cacheable ? { "cache-control": "public, max-age=60" } : {},
     });
-    const native = { says };
-    const km = openRequest(rec.client, { identity: (from: typeof native) => from.says }, native, given.exchange);
+    const km = openRequest(rec.client, options, native, given.exchange);
     const request = {
       browser,
+      before,
       hand: given,
       km,
       first: typeof says === "string" && !isHis(browser, says) ? says : undefined,
@@ -113,16 +139,17 @@ function play(acts: readonly Act[]): { aliases: [string, string][]; written: str
     // A finished answer has had its headers written; an aborted one perhaps not.
     if (finished && !request.headed) request.hand.head();
     request.hand.close(finished);
-    written.push(...request.hand.cookies);
+    const lines = [...request.before, ...request.hand.cookies];
+    written.push(...lines);
     // What is finished arrives; of what was aborted perhaps the headers.
-    if (finished || arrives) request.browser.jar.take(request.hand.cookies);
+    if (finished || arrives) request.browser.jar.take(lines);
   };
   const chosen = (index: number) => flying[index % Math.max(1, flying.length)];
   for (const one of acts) {
     const browser = browsers["browser" in one ? one.browser : 0] as Browser;
     let request: Flying | undefined;
     if (one.do === "request") {
-      request = start(browser, one.page, one.cacheable, one.says ? browser.session : undefined);
+      request = start(browser, one, one.cacheable, one.says ? browser.session : undefined);
       if (one.record) request.km.record("Viewed");
       if (one.alias && typeof browser.session === "string" && one.says) request.km.alias(browser.session);
     } else if (one.do === "login") {
@@ -130,12 +157,12 @@ function play(acts: readonly Act[]): { aliases: [string, string][]; written: str
       // What stays open, and is said so: a session that passes from one name to another while the first name's first request is in flight.
       if (flying.some((other) => other.browser === browser && other.first !== undefined && other.first !== name)) continue;
       browser.session = name;
-      request = start(browser, one.page, one.cacheable, null);
+      request = start(browser, one, one.cacheable, null);
       request.first = isHis(browser, name) ? undefined : name;
       request.km.identify(name);
       if (one.record) request.km.record("Logged In");
     } else if (one.do === "logout") {
-      request = start(browser, one.page, false, browser.session);
+      request = start(browser, one, false, browser.session);
       request.km.record("Logged Out");
       browser.session = one.known ? null : undefined;
       if (one.known) request.km.identify(null);
@@ -152,7 +179,7 @@ function play(acts: readonly Act[]): { aliases: [string, string][]; written: str
     } else forge(browser.jar, one.how);
     if ("now" in one && one.now) close(request, true, true);
   }
-  const aliases = rec.commands.flatMap((command) =>
+  const aliases = [...rec.commands, ...apart.commands].flatMap((command) =>
     command.type === "alias" ? [[command.identity, command.alias] as [string, string]] : [],
   );
   return { aliases, written };
