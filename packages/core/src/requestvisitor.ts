@@ -126,7 +126,7 @@ export class RequestVisitor<Native> {
     this.session.ask();
     if (this.wish === "prefetch") return "none";
     if (this.consent === false) {
-      this.expire();
+      if (hasCookies(this.exchange.header("cookie"))) this.put(undefined);
       return "none";
     }
     const named = typeof this.session.name === "string";
@@ -137,10 +137,7 @@ export class RequestVisitor<Native> {
     if (!this.write || this.pair === undefined) return "none";
     // The browser has held our cookies back: another pair would take the place of the one it holds.
     if (!this.known && isForeignForm(this.exchange)) return "none";
-    const share = sharing(this.exchange);
-    if (share === "fresh") return "cacheable";
-    this.setCookies(this.ties.length > 0 ? this.asWritten(this.pair) : this.pair);
-    if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
+    if (!this.put(this.ties.length > 0 ? this.asWritten(this.pair) : this.pair)) return "cacheable";
     this.carried = this.pair.anonymous;
     return "carried";
   }
@@ -243,11 +240,12 @@ export class RequestVisitor<Native> {
     return this.brought?.anonymous === anonymous && this.brought.claim === claim;
   }
 
-  private expire(): void {
-    if (hasCookies(this.exchange.header("cookie")) && sharing(this.exchange) !== "fresh") this.setCookies(undefined);
-  }
-
-  private setCookies(pair: Pair | undefined): void {
+  /** Puts a pair, or with `undefined` the end of our cookies, on the answer; false where a shared cache may hand it to others. */
+  private put(pair: Pair | undefined): boolean {
+    const share = sharing(this.exchange);
+    if (share === "fresh") return false;
     writeCookies(this.exchange, this.options.cookie ?? {}, this.client.reporter, pair, this.write || "pair");
+    if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
+    return true;
   }
 }

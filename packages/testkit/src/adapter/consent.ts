@@ -36,7 +36,10 @@ export function consent(suite: Suite): void {
       const browser = shop.browser();
       await browser.page("/silent", yes);
       expect(browser.jar.size).toBe(2);
-      for (const line of (await browser.page("/seen", { ...no, ...bob })).cookies) expect(line).toMatch(/^km_\w+=;.*Max-Age=0/);
+      const refused = await browser.page("/seen", { ...no, ...bob });
+      for (const line of refused.cookies) expect(line).toMatch(/^km_\w+=;.*Max-Age=0/);
+      // A cache that keeps it would take away everybody's cookies.
+      expect(refused.headers["cache-control"]).toBe("private");
       expect(browser.jar.size).toBe(0);
       expect((await browser.page("/seen", no)).cookies).toEqual([]);
       expect([await shop.heard(), shop.rec.client.stats().leftOut]).toEqual([[], { consent: 2 }]);
