@@ -13,7 +13,7 @@ export interface Answer {
 /** Sends one POST. Core has one over `fetch`, `@kmkit/node` one over `node:http`. Rejects when no answer comes. */
 export type Post = (url: string, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Answer>;
 
-/** Compresses with gzip (RFC 1952). */
+/** Compresses with gzip (RFC 1952). Where it rejects, because the platform has no compression, the batch goes as it is. */
 export type Gzip = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** Below this many bytes gzip saves less than one packet and is left out. */
@@ -27,9 +27,11 @@ export function fetchPost(fetch: typeof globalThis.fetch): Post {
   };
 }
 
-/** gzip by the platform's own stream. */
-export const streamGzip: Gzip = async (bytes) =>
-  new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer());
+/** gzip by the platform's own stream. Next's Edge runtime has none, and warns at build time of whoever names it. */
+export const streamGzip: Gzip = async (bytes) => {
+  const Stream = Reflect.get(globalThis, "CompressionStream") as typeof CompressionStream;
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new Stream("gzip"))).arrayBuffer());
+};
 
 /**
  * Carries batches to a collector: `POST /v1/commands`, NDJSON as it stands in the outbox, gzip when it pays (`architecture.md` §8).
@@ -44,11 +46,11 @@ export function httpTransport({ url, key, post, gzip }: { url: string; key: stri
   return async (batch: Batch, signal): Promise<Verdict> => {
     if (!valid) return { type: "retry", after: MAX_RETRY_AFTER, code: "KM_URL_INVALID", detail: url };
     const bytes = batch.bytes;
-    const small = bytes.length < WORTH_GZIP;
+    const packed = bytes.length < WORTH_GZIP ? undefined : await gzip(bytes).catch(() => undefined);
     const answer = await post(
       address,
-      small ? headers : { ...headers, "content-encoding": "gzip" },
-      small ? bytes : await gzip(bytes),
+      packed === undefined ? headers : { ...headers, "content-encoding": "gzip" },
+      packed ?? bytes,
       signal,
     );
     const word = verdict(answer.status, answer.retryAfter, Date.now());

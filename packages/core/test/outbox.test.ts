@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   type Batch,
   createOutbox,
@@ -9,6 +9,7 @@ import {
   KmError,
   memoryStorage,
   type OutboxLimits,
+  type Post,
   streamGzip,
   type Transport,
   type Verdict,
@@ -275,5 +276,22 @@ describe("the transport to a collector", () => {
     expect(seen[1]?.headers["content-encoding"]).toBe("gzip");
     const plain = await new Response(new Blob([seen[1]?.body ?? ""]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
     expect(plain).toBe(`${lines(100).join("\n")}\n`);
+  });
+
+  it("sends plain text where the platform has no compression", async () => {
+    vi.stubGlobal("CompressionStream", undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const seen: { headers: Record<string, string>; text: string }[] = [];
+    const post: Post = async (_, headers, body) => {
+      seen.push({ headers, text: new TextDecoder().decode(body) });
+      return { status: 200, retryAfter: undefined, text: "" };
+    };
+    const transport = httpTransport({ url: "http://km.example", key: "k", gzip: streamGzip, post });
+    const outbox = createOutbox(memoryStorage(), transport, { ...limits, batchCommands: 100, batchBytes: 1 << 20 }, () => {});
+    await outbox.put(lines(100));
+    await outbox.flush();
+    expect(seen).toEqual([
+      { headers: { authorization: "Bearer k", "content-type": "application/x-ndjson" }, text: `${lines(100).join("\n")}\n` },
+    ]);
   });
 });
