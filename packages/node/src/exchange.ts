@@ -23,33 +23,69 @@ export interface NodeHints {
  * openRequest(client, options, request, exchangeOf(request, response, { secure: () => request.secure }));
  */
 export function exchangeOf(request: IncomingMessage, response: ServerResponse, hints: NodeHints = {}): Exchange {
-  // For a web socket's handshake apps call middleware with `{}`: there is no answer, so that nothing waits for it.
-  const answers = typeof response.writeHead === "function" && typeof response.once === "function";
-  return {
-    method: request.method ?? "GET",
-    get url() {
-      return hints.url?.() ?? request.url ?? "/";
-    },
-    get secure() {
-      return hints.secure?.() ?? "encrypted" in request.socket;
-    },
-    header: (name) => (name === "host" ? hints.host?.() : undefined) ?? textOf(request.headers[name]),
-    answered: (name) => textOf(response.getHeader(name)),
-    // Appends to what the app has set by setHeader, by the framework or by writeHead: on-headers has merged all that by now.
-    setCookie: (line) => void response.appendHeader("Set-Cookie", line),
-    setHeader: (name, value) => void response.setHeader(name, value),
-    session: () => {
-      const session = hints.session === undefined ? (request as { session?: unknown }).session : hints.session();
-      return typeof session === "object" && session !== null ? (session as Record<string, unknown>) : undefined;
-    },
-    headers: (work) => onHeaders(response, work),
-    ending: (work) => {
-      hints.ending?.(work);
-      beforeEnd(response, work);
-    },
+  return new NodeExchange(request, response, hints);
+}
+
+/** A class, and not an object with getters: of those V8 makes a new shape for each request, and its garbage collection costs more than all else. */
+class NodeExchange implements Exchange {
+  readonly method: string;
+  private readonly request: IncomingMessage;
+  private readonly response: ServerResponse;
+  private readonly hints: NodeHints;
+
+  constructor(request: IncomingMessage, response: ServerResponse, hints: NodeHints) {
+    this.method = request.method ?? "GET";
+    this.request = request;
+    this.response = response;
+    this.hints = hints;
+  }
+
+  get url(): string {
+    return this.hints.url?.() ?? this.request.url ?? "/";
+  }
+
+  get secure(): boolean {
+    return this.hints.secure?.() ?? "encrypted" in this.request.socket;
+  }
+
+  header(name: string): string | undefined {
+    return (name === "host" ? this.hints.host?.() : undefined) ?? textOf(this.request.headers[name]);
+  }
+
+  answered(name: string): string | undefined {
+    return textOf(this.response.getHeader(name));
+  }
+
+  /** Appends to what the app has set by setHeader, by the framework or by writeHead: on-headers has merged all that by now. */
+  setCookie(line: string): void {
+    this.response.appendHeader("Set-Cookie", line);
+  }
+
+  setHeader(name: string, value: string): void {
+    this.response.setHeader(name, value);
+  }
+
+  session(): Record<string, unknown> | undefined {
+    const session = this.hints.session === undefined ? (this.request as { session?: unknown }).session : this.hints.session();
+    return typeof session === "object" && session !== null ? (session as Record<string, unknown>) : undefined;
+  }
+
+  headers(work: () => void): void {
+    onHeaders(this.response, work);
+  }
+
+  ending(work: () => void): void {
+    this.hints.ending?.(work);
+    beforeEnd(this.response, work);
+  }
+
+  after(work: (finished: boolean) => void): void {
+    const { response } = this;
+    // For a web socket's handshake apps call middleware with `{}`: there is no answer, so that nothing waits for it.
+    if (typeof response.writeHead !== "function" || typeof response.once !== "function") return work(false);
     // 'close' and not 'finish': after a client abort only 'close' fires, and it also does on kept connections.
-    after: (work) => (answers ? void response.once("close", () => work(response.writableFinished)) : work(false)),
-  };
+    response.once("close", () => work(response.writableFinished));
+  }
 }
 
 function textOf(value: string | number | readonly string[] | undefined): string | undefined {
