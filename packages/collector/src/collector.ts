@@ -45,7 +45,15 @@ export interface Collector {
 }
 
 /** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
-const limits: OutboxLimits = { maxBytes: 2 ** 30, batchCommands: 10_000, batchBytes: 4 << 20, linger: 500, eager: true, timeout: 300_000 };
+const limits: OutboxLimits = {
+  maxBytes: 2 ** 30,
+  batchCommands: 10_000,
+  batchBytes: 4 << 20,
+  gather: 0,
+  linger: 500,
+  eager: true,
+  timeout: 300_000,
+};
 /** How long a request may take to arrive, in ms. */
 const REQUEST_TIMEOUT = 30_000;
 /** How often the people are checked against their edges, in ms. */

@@ -36,6 +36,8 @@ export function createKm(options: ClientOptions = {}, runtime: Runtime = {}): Cl
   const post = options.fetch !== undefined ? fetchPost(options.fetch) : (runtime.post ?? fetchPost(fetch));
   const transport = options.transport ?? httpTransport({ url, key, post, gzip: runtime.gzip ?? streamGzip });
   const maxBytes = options.maxBytes ?? (storage.durable ? clientLimits.maxBytes : MEMORY_BYTES);
-  const outbox = createOutbox(storage, transport, { ...clientLimits, maxBytes }, reporter.report);
+  // In memory nothing is gained, and some platforms end timers with the request in which they were set.
+  const gather = storage.durable ? clientLimits.gather : 0;
+  const outbox = createOutbox(storage, transport, { ...clientLimits, maxBytes, gather }, reporter.report);
   return new Client(outbox, reporter, key);
 }

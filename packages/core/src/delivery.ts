@@ -2,14 +2,13 @@ import { cutEntries, type Entry } from "./batch.ts";
 import { carry } from "./carriage.ts";
 import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
+import { Gathering, type Put } from "./gathering.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
-import { LOST, quietTimer, within } from "./timer.ts";
-import type { Verdict } from "./verdict.ts";
+import { Alarm, LOST, within } from "./timer.ts";
+import { backoff, type Verdict } from "./verdict.ts";
 
-/** The longest pause between two tries, in ms: a receiver that is back is found within it. */
-const MAX_BACKOFF = 10_000;
 /** After a fault the next try is small: a receiver that is getting up is not thrown down by it. */
 const PROBE = 50;
 /** How soon to look again while another process sends, in ms. */
@@ -31,6 +30,7 @@ class DeliveringOutbox implements Outbox {
   /** How much must be done for those who wait in flush, and those who wait. */
   private goal = 0;
   private readonly progress = new Progress();
+  private readonly gathering: Gathering;
   private readonly puts = new Set<Promise<unknown>>();
   private fault: string | undefined;
   private failures = 0;
@@ -38,8 +38,7 @@ class DeliveringOutbox implements Outbox {
   private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
-  private stopTimer: (() => void) | undefined;
-  private due = Number.POSITIVE_INFINITY;
+  private readonly alarm = new Alarm(() => void this.run());
   private notBefore = 0;
   private quietSince = 0;
 
@@ -48,13 +47,24 @@ class DeliveringOutbox implements Outbox {
     this.transport = transport;
     this.limits = limits;
     this.report = report;
+    this.gathering = new Gathering(limits.gather, (lines) => this.keepAll(lines));
     storage.found(() => this.wake(0));
   }
 
-  put(lines: readonly string[]): Promise<KmError | undefined> {
-    const entries = this.admit(lines);
-    if (entries instanceof KmError) return Promise.resolve(entries);
-    if (entries.length === 0) return Promise.resolve(undefined);
+  put(lines: readonly string[]): Put {
+    if (lines.length === 0) return Promise.resolve(undefined);
+    const error = this.refusal(lines);
+    if (error !== undefined) {
+      this.refuse(error, lines.length);
+      return Promise.resolve(error);
+    }
+    this.counts.recorded += lines.length;
+    return this.gathering.add(lines);
+  }
+
+  /** Cuts lines into entries no larger than a batch, and keeps them. */
+  private keepAll(lines: readonly string[]): Put {
+    const entries = cutEntries(lines, this.limits.batchCommands, this.limits.batchBytes);
     const keep = (entry: Entry) => this.storage.put(entry).then(undefined, (cause) => this.unwritable(entry, cause));
     const put = Promise.all(entries.map(keep)).then((errors) => {
       this.puts.delete(put);
@@ -69,25 +79,21 @@ class DeliveringOutbox implements Outbox {
   }
 
   spill(): void {
+    this.gathering.end();
     this.storage.spill();
   }
 
-  /** Cuts lines into entries no larger than a batch, or refuses them all. */
-  private admit(lines: readonly string[]): Entry[] | KmError {
-    const entries = cutEntries(lines, this.limits.batchCommands, this.limits.batchBytes);
-    const size = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
-    const full = this.storage.waiting().bytes + size > this.limits.maxBytes;
-    const error = this.closed
-      ? new KmError("KM_CLIENT_CLOSED")
-      : full
-        ? new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`)
-        : undefined;
-    if (error !== undefined && lines.length > 0) {
-      this.refuse(error, lines.length);
-      return error;
-    }
-    this.counts.recorded += lines.length;
-    return entries;
+  private refusal(lines: readonly string[]): KmError | undefined {
+    if (this.closed) return new KmError("KM_CLIENT_CLOSED");
+    let bytes = this.waiting().bytes;
+    for (const line of lines) bytes += line.length + 1;
+    return bytes > this.limits.maxBytes ? new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`) : undefined;
+  }
+
+  /** What waits: kept, or about to be. */
+  private waiting(): { commands: number; bytes: number } {
+    const { commands, bytes } = this.storage.waiting();
+    return { commands: commands + this.gathering.commands, bytes: bytes + this.gathering.bytes };
   }
 
   private unwritable(entry: Entry, cause: unknown): KmError {
@@ -105,18 +111,13 @@ class DeliveringOutbox implements Outbox {
 
   /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
   private wake(ms: number): void {
-    const now = performance.now();
-    const due = Math.max(now + ms, this.notBefore);
-    if ((due >= this.due && now < this.due + LOST) || this.running !== undefined || this.closed) return;
-    this.stopTimer?.();
-    this.due = due;
-    this.stopTimer = quietTimer(() => void this.run(), Math.max(0, due - performance.now()));
+    if (this.running !== undefined || this.closed) return;
+    this.alarm.set(Math.max(performance.now() + ms, this.notBefore));
   }
 
   /** One sender at a time: sends what waits once, and goes on as long as there are full batches or somebody waits in flush. */
   private run(): Promise<void> {
-    this.stopTimer?.();
-    this.due = Number.POSITIVE_INFINITY;
+    this.alarm.clear();
     this.running ??= this.send()
       .catch((cause) => this.pause({ type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: String(cause) }))
       .finally(() => {
@@ -167,9 +168,8 @@ class DeliveringOutbox implements Outbox {
     }
   }
 
-  /** Full jitter, so that a thousand clients do not come back in step; the receiver's own word goes first. */
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
-    this.notBefore = performance.now() + (after ?? Math.random() * Math.min(MAX_BACKOFF, 250 * 2 ** this.failures));
+    this.notBefore = performance.now() + (after ?? backoff(this.failures));
     this.failures = Math.min(this.failures + 1, 16);
     // Once an outage, however many tries it takes.
     if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
@@ -179,6 +179,7 @@ class DeliveringOutbox implements Outbox {
   async flush(deadlineMs = 5000, atFault: "retry" | "return" = "retry"): Promise<Flushed> {
     const before = { sent: this.counts.sent, dropped: this.counts.dropped };
     const end = performance.now() + deadlineMs;
+    this.gathering.end();
     await Promise.allSettled(this.puts);
     // The first try comes at once, whatever pause is on: somebody waits for it.
     this.notBefore = 0;
@@ -192,11 +193,12 @@ class DeliveringOutbox implements Outbox {
       else await this.progress.next(left, this.run());
       if (atFault === "return" && this.fault !== undefined && this.storage.durable) break;
     }
-    return { sent: this.counts.sent - before.sent, kept: this.storage.waiting().commands, dropped: this.counts.dropped - before.dropped };
+    return { sent: this.counts.sent - before.sent, kept: this.waiting().commands, dropped: this.counts.dropped - before.dropped };
   }
 
   async safe(deadlineMs: number): Promise<void> {
     const end = performance.now() + deadlineMs;
+    this.gathering.end();
     await Promise.allSettled(this.puts);
     if (this.storage.durable) return;
     const goal = this.done + this.storage.waiting().commands;
@@ -216,7 +218,7 @@ class DeliveringOutbox implements Outbox {
   private async end(deadlineMs: number): Promise<Flushed> {
     const flushed = await this.flush(deadlineMs);
     this.closed = true;
-    this.stopTimer?.();
+    this.alarm.clear();
     this.closing.abort();
     await this.running;
     await this.storage.close();
@@ -224,6 +226,6 @@ class DeliveringOutbox implements Outbox {
   }
 
   stats(): OutboxStats {
-    return { ...this.counts.stats(this.storage.waiting()), durable: this.storage.durable, fault: this.fault };
+    return { ...this.counts.stats(this.waiting()), durable: this.storage.durable, fault: this.fault };
   }
 }

@@ -83,13 +83,15 @@ export function hasCookies(header: string | undefined): boolean {
 /** All values of one cookie: the package `cookie` keeps only the first, which may be a broken twin. A value that cannot be decoded is none. */
 function values(header: string, name: string): string[] {
   const out: string[] = [];
-  for (const part of header.split(";")) {
-    const at = part.indexOf("=");
-    if (at < 0 || part.slice(0, at).trim() !== name) continue;
-    const raw = part
-      .slice(at + 1)
-      .trim()
-      .replace(/^"(.*)"$/, "$1");
+  // Every request with cookies comes through here: what is not ours is not cut out of the header.
+  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 1)) {
+    const before = header.lastIndexOf(";", at) + 1;
+    const equals = header.indexOf("=", at);
+    if (equals < 0) break;
+    if (header.slice(before, at).trim() !== "" || header.slice(at + name.length, equals).trim() !== "") continue;
+    const semicolon = header.indexOf(";", equals);
+    const text = header.slice(equals + 1, semicolon < 0 ? undefined : semicolon).trim();
+    const raw = text.length > 1 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
     try {
       out.push(raw.includes("%") ? decodeURIComponent(raw) : raw);
     } catch {

@@ -115,7 +115,7 @@ class RequestKm<Native> implements OpenedKm, Pending {
     const wait: Draft[] = [];
     for (const draft of this.drafts) {
       // Before the headers are written nobody knows yet whether the answer will carry a minted identity.
-      if (!all && !this.headed && !this.over && this.visitor.minted.has(draft.identity)) wait.push(draft);
+      if (!all && !this.headed && !this.over && this.visitor.minted.includes(draft.identity)) wait.push(draft);
       else if (this.place(draft)) lines.push(lineOf(draft));
     }
     this.drafts = wait;

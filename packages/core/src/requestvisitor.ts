@@ -24,7 +24,7 @@ export class RequestVisitor<Native> {
   carried: string | undefined;
   readonly ties: Tie[] = [];
   /** Identities minted in this request: nobody can be them again unless the answer carries them. */
-  readonly minted: Set<string> = new Set();
+  readonly minted: string[] = [];
   readonly session: SessionReader<Native>;
   private readonly client: Client;
   private readonly options: RequestOptions<Native>;
@@ -144,7 +144,7 @@ export class RequestVisitor<Native> {
 
   /** Whether an identity was minted here and has reached nobody: neither the answer nor an alias carries it on. */
   isLost(identity: string): boolean {
-    if (!this.minted.has(identity) || identity === this.carried) return false;
+    if (!this.minted.includes(identity) || identity === this.carried) return false;
     return this.answered !== "carried" || !this.ties.some((tie) => tie.anonymous === identity);
   }
 
@@ -184,7 +184,7 @@ export class RequestVisitor<Native> {
     const row = this.row(this.page, command);
     this.payDebt(row);
     if (row.fresh && row.pair !== undefined) {
-      this.minted.add(row.pair.anonymous);
+      this.minted.push(row.pair.anonymous);
       this.candidate = undefined;
     }
     this.pair = row.pair;
@@ -199,8 +199,9 @@ export class RequestVisitor<Native> {
 
   /** An alias whose answer was aborted: the browser has brought its claim back, so there is no cookie to wait for. */
   private payDebt(row: Row): void {
-    const { anonymous, claim } = this.brought ?? {};
-    if (row.anonymous || anonymous === undefined || this.ties.some((tie) => tie.anonymous === anonymous)) return;
+    if (row.anonymous || this.brought === undefined) return;
+    const { anonymous, claim } = this.brought;
+    if (this.ties.some((tie) => tie.anonymous === anonymous)) return;
     // Not the claim of this request's own: the browser may never hold that.
     if (claim !== claimOf(this.client.key, anonymous, row.identity) || !this.client.settleDebt(anonymous, row.identity)) return;
     this.ties.push({ anonymous, name: row.identity, asked: false, given: true, late: false });

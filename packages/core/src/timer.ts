@@ -17,3 +17,28 @@ export async function within(work: Promise<void> | undefined, ms: number): Promi
   await (work === undefined ? over : Promise.race([work, over]));
   clearTimeout(timer as number);
 }
+
+/** Work to be done once, at the earliest of the times that were set. */
+export class Alarm {
+  private readonly work: () => void;
+  private due = Number.POSITIVE_INFINITY;
+  private stop: () => void = () => {};
+
+  constructor(work: () => void) {
+    this.work = work;
+  }
+
+  /** @param due by `performance.now()` */
+  set(due: number): void {
+    const now = performance.now();
+    if (due >= this.due && now < this.due + LOST) return;
+    this.stop();
+    this.due = due;
+    this.stop = quietTimer(this.work, Math.max(0, due - now));
+  }
+
+  clear(): void {
+    this.stop();
+    this.due = Number.POSITIVE_INFINITY;
+  }
+}

@@ -48,3 +48,11 @@ function waitOf(value: string | undefined, now: number): number | undefined {
   const wait = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
   return Number.isNaN(wait) ? undefined : Math.min(Math.max(wait, 0), MAX_RETRY_AFTER);
 }
+
+/** The longest pause between two tries, in ms: a receiver that is back is found within it. */
+const MAX_BACKOFF = 10_000;
+
+/** How long to wait after so many failures, in ms. Full jitter, so that a thousand clients do not come back in step; the receiver's own word goes first. */
+export function backoff(failures: number): number {
+  return Math.random() * Math.min(MAX_BACKOFF, 250 * 2 ** failures);
+}

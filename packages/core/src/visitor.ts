@@ -54,11 +54,12 @@ function unnamed({ pair, page, command, day, mint }: Situation, session: null | 
     if (!page && !command) return { identity: anonymous, anonymous: true, pair, write: false, alias: false, fresh: false };
     return { identity: anonymous, anonymous: true, pair: { anonymous, claim: FREE, day }, write: "pair", alias: false, fresh: true };
   }
-  const held = { identity: pair.anonymous, anonymous: true, alias: false, fresh: false };
+  const { anonymous: identity, claim } = pair;
   const due = (page && pair.day !== day) || (pair.day === 0 && command);
-  if (!due) return { ...held, pair, write: false };
+  if (!due) return { identity, anonymous: true, pair, write: false, alias: false, fresh: false };
   // A free pair is renewed without its claim: see pairLines.
-  return { ...held, pair: { ...pair, day }, write: pair.claim === FREE ? "day" : "pair" };
+  const write = claim === FREE ? "day" : "pair";
+  return { identity, anonymous: true, pair: { anonymous: identity, claim, day }, write, alias: false, fresh: false };
 }
 
 function named({ pair, page, day, key, mint }: Situation, name: string): Row {

@@ -16,7 +16,7 @@ import {
   verdict,
 } from "../src/index.ts";
 
-const limits: OutboxLimits = { maxBytes: 1 << 20, batchCommands: 10, batchBytes: 4096, linger: 1, timeout: 200 };
+const limits: OutboxLimits = { maxBytes: 1 << 20, batchCommands: 10, batchBytes: 4096, gather: 0, linger: 1, timeout: 200 };
 const line = (n: number, size = 10) => JSON.stringify({ n, pad: "x".repeat(size) });
 const lines = (count: number, from = 0) => Array.from({ length: count }, (_, index) => line(from + index));
 const numbers = (batch: Batch) => batch.lines.map((one) => (JSON.parse(one) as { n: number }).n);

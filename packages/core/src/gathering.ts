@@ -1,0 +1,56 @@
+import type { KmError } from "./errors.ts";
+import { quietTimer } from "./timer.ts";
+
+/** What becomes of lines that were put. */
+export type Put = Promise<KmError | undefined>;
+
+/**
+ * Lines of some requests that are put together: one entry for all of them costs the storage as much as one for each. They wait for each other
+ * some milliseconds at the most, and are counted from the first moment on.
+ */
+export class Gathering {
+  /** How many lines wait here. */
+  commands = 0;
+  /** Their size, in UTF-16 units and newlines: close enough to bytes for so short a time. */
+  bytes = 0;
+  private readonly ms: number;
+  private readonly put: (lines: readonly string[]) => Put;
+  private lines: string[] = [];
+  private all: Put | undefined;
+  private settle: (put: Put) => void = () => {};
+  private stop: () => void = () => {};
+
+  /** @param ms how long to wait for more; 0: not at all */
+  constructor(ms: number, put: (lines: readonly string[]) => Put) {
+    this.ms = ms;
+    this.put = put;
+  }
+
+  add(lines: readonly string[]): Put {
+    if (this.ms === 0) return this.put(lines);
+    for (const line of lines) {
+      this.lines.push(line);
+      this.bytes += line.length + 1;
+    }
+    this.commands += lines.length;
+    if (this.all === undefined) {
+      this.all = new Promise((resolve) => {
+        this.settle = resolve;
+      });
+      this.stop = quietTimer(() => this.end(), this.ms);
+    }
+    return this.all;
+  }
+
+  /** Puts what has come together. */
+  end(): void {
+    if (this.all === undefined) return;
+    this.stop();
+    this.all = undefined;
+    const { lines } = this;
+    this.lines = [];
+    this.commands = 0;
+    this.bytes = 0;
+    this.settle(this.put(lines));
+  }
+}
