@@ -1,14 +1,17 @@
 import { fileURLToPath } from "node:url";
 
-export { add, type Cart, type Order, orderOf, remove } from "./cart.ts";
-export { field, type LoginForm, loginForm, type Problems, type SignupForm, signupForm, signupProblems } from "./forms.ts";
-export { createMembers, type Member, type Members } from "./members.ts";
+export { add, type Cart, FREE_SHIPPING_FROM, type Order, orderOf, remove } from "./cart.ts";
+export { field, genders, type LoginForm, loginForm, type Problems, type SignupForm, signupForm, signupProblems } from "./forms.ts";
+export { createMembers, demo, type Member, type Members, plans } from "./members.ts";
+export { euros } from "./money.ts";
 export { cartPage } from "./pages/cart.ts";
 export { checkoutPage, thanksPage } from "./pages/checkout.ts";
 export { loginPage } from "./pages/login.ts";
 export { noticePage } from "./pages/notice.ts";
+export { picture } from "./pages/pictures.ts";
 export { signupPage } from "./pages/signup.ts";
 export { homePage, productPage } from "./pages/storefront.ts";
+export { street } from "./pages/street.ts";
 export { type Product, productOf, products } from "./products.ts";
 export { fromElsewhere, localPath, pageHeaders } from "./security.ts";
 export { serve } from "./serve.ts";

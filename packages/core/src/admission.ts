@@ -4,7 +4,7 @@ import type { RequestOptions } from "./options.ts";
 
 /**
  * Why a request is left out; the keys of `stats().leftOut`. `uncounted`: the `identity` option said `false`. `rendering`: a component was rendered
- * for something else than a page load (Next's client-side navigations and refreshes).
+ * for something else than a page load (Next's client-side navigations and refreshes), or for a visitor whom no cookie would have reached.
  */
 export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounted" | "rendering";
 

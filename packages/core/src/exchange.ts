@@ -28,6 +28,8 @@ export interface Exchange {
    * browser brings its claim back.
    */
   readonly blind?: boolean;
+  /** No cookie on this answer would reach the browser. Then whoever would have to be minted is left out: nobody could be that visitor again. */
+  readonly mute?: boolean;
   /** Do this once, when the response is over: sent (`finished` true), aborted or failed. */
   after(work: (finished: boolean) => void): void;
 }

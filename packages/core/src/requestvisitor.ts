@@ -177,7 +177,8 @@ export class RequestVisitor<Native> {
     if (this.wish === "prefetch") return this.wish;
     if (this.consent === false) return "consent";
     if (typeof this.session.name === "string") return undefined;
-    return this.consent === true ? this.wish : "consent";
+    if (this.consent !== true) return "consent";
+    return this.wish ?? (this.exchange.mute === true && this.row(this.page, true).fresh ? "rendering" : undefined);
   }
 
   private decide(command: boolean): Row {

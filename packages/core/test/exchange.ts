@@ -23,6 +23,7 @@ export interface Given {
   session?: Record<string, unknown>;
   /** As a proxy that hands the answer on and is done. */
   blind?: boolean;
+  mute?: boolean;
 }
 
 export const pageLoad: Record<string, string> = { accept: "text/html", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
@@ -39,6 +40,7 @@ export function hand(given: Given = {}): Hand {
     session: given.session,
     exchange: {
       blind: given.blind ?? false,
+      mute: given.mute ?? false,
       method: given.method ?? "GET",
       url: given.url ?? "/",
       secure: given.secure ?? false,

@@ -76,3 +76,27 @@ describe("a proxy of ours in front of a page, which cannot see whether its answe
     expect(aliases()).toMatchObject([{ alias: "bill" }]);
   });
 });
+
+describe("an answer whose cookies the browser never sees, as that of a request that Next makes to itself", () => {
+  const muted = (name: string | null | undefined, cookie = jar.header) => {
+    const given = hand({ headers: { cookie }, mute: true });
+    const km = openRequest(rec.client, { identity: () => name }, {}, given.exchange);
+    km.record("Viewed");
+    given.close(false);
+  };
+
+  it("records for whom the browser knows or the app names, and for nobody who would have to be minted", () => {
+    muted(undefined);
+    expect(rec.commands).toEqual([]);
+    expect(rec.client.stats().leftOut).toEqual({ rendering: 1 });
+    const { km } = load(undefined);
+    rec.clear();
+    muted(undefined);
+    muted("bob");
+    // The log out calls for a new identity, which cannot be told.
+    jar.take([`km_claim=${km.identity.slice(-8)}.0123456789ab.20000`]);
+    muted(null);
+    expect(rec.commands.map(({ identity }) => identity)).toEqual([km.identity, "bob"]);
+    expect(aliases()).toEqual([]);
+  });
+});

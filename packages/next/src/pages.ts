@@ -36,10 +36,15 @@ export function withKmApi(
  *   return { props: {} };
  * });
  */
-export function withKmPage<Props extends { [key: string]: unknown }, Context extends GetServerSidePropsContext>(
-  get: (context: Context & { req: WithKm<Context["req"]> }) => Promise<GetServerSidePropsResult<Props>>,
+export function withKmPage<
+  Props extends object = object,
+  Context extends GetServerSidePropsContext = GetServerSidePropsContext,
+  // For `InferGetServerSidePropsType`: a function that answers in several ways tells its props by them, and not as one type.
+  Result extends GetServerSidePropsResult<Props> = GetServerSidePropsResult<Props>,
+>(
+  get: (context: Context & { req: WithKm<Context["req"]> }) => Promise<Result>,
   options: NextOptions = {},
-): (context: Context) => Promise<GetServerSidePropsResult<Props>> {
+): (context: Context) => Promise<Result> {
   return async function withKm(context) {
     await opened(context.req, context.res, options);
     return get(context as Context & { req: WithKm<Context["req"]> });

@@ -25,7 +25,7 @@ export function kmProxy(app: AppProxy | NextOptions = {}, options: NextOptions =
     return handle(
       under,
       request,
-      (given) => own?.(given as Parameters<AppProxy>[0], event),
+      (given) => own?.(...([given, event] as unknown as Parameters<AppProxy>)),
       rest,
       (work) => event.waitUntil(work),
     );

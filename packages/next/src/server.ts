@@ -2,10 +2,12 @@ import type { Km } from "@kmkit/core";
 import { cookies, headers } from "next/headers.js";
 import { beneath } from "./beneath.ts";
 import { clientOf } from "./client.ts";
+import { living } from "./edge/cookies.ts";
 import type { NextOptions } from "./edge/options.ts";
+import { isForEverybody, isRendering, nobody, RenderingKm } from "./edge/rendering.ts";
 import { openWeb } from "./edge/server.ts";
+import type { NextExchange } from "./exchange.ts";
 import { hold } from "./hold.ts";
-import { isRendering, RenderingKm } from "./rendering.ts";
 import { visitOf } from "./visit.ts";
 
 /**
@@ -24,13 +26,23 @@ import { visitOf } from "./visit.ts";
 export async function km(options: NextOptions = {}): Promise<Km> {
   const rendering = isRendering();
   // First of all: here Next marks the page as dynamic, or ends the attempt to prerender it.
-  const native = { headers: await headers(), cookies: await cookies() };
+  const native = { headers: await headers(), cookies: living(await cookies()) };
   const client = () => clientOf(options);
   const under = beneath();
-  if (under === undefined) return openWeb(native, options, client);
+  if (isForEverybody(native.headers)) {
+    // A build is no request: it opens no outbox.
+    if (under !== undefined) client().leaveOut("rendering");
+    return nobody;
+  }
+  if (under === undefined) return openWeb(native, options, client, rendering);
   const visit = visitOf(under, options, native);
   if (!visit.exchange.inner) hold(visit.client, visit.exchange);
   visit.exchange.inner = true;
   await visit.session.ask(options, native, client);
-  return rendering ? new RenderingKm(visit, options.navigation === true) : visit.km;
+  return rendering ? new RenderingKm(visit, options.navigation === true || isPage(visit.exchange)) : visit.km;
+}
+
+/** Not rendered for a client-side navigation or a refresh, nor again after an action. */
+function isPage(exchange: NextExchange): boolean {
+  return exchange.sent("rsc") === undefined && exchange.sent("next-action") === undefined;
 }

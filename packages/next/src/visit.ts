@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { type Client, type OpenedKm, openRequest } from "@kmkit/core";
 import type { Beneath } from "./beneath.ts";
 import { clientOf } from "./client.ts";
@@ -31,6 +31,21 @@ export function visitOf(beneath: Beneath, options: NextOptions, native: NextNati
     const km = openRequest(client, session.request, native, exchange);
     visit = { km, client, exchange, session, rendered: new Set() };
     visits.set(beneath.response, visit);
+    if (exchange.sent("next-action") !== undefined) foretell(beneath.response, km);
   }
   return visit;
+}
+
+/**
+ * After a `redirect()` in an action Next asks itself for the page, with the cookies that `getHeaders()` says the answer will set, and long before ours
+ * are written: that page must know who the visitor is now. In the answer itself they are not set by this.
+ */
+function foretell(response: ServerResponse, km: OpenedKm): void {
+  const getHeaders = response.getHeaders;
+  response.getHeaders = (): OutgoingHttpHeaders => {
+    const headers = getHeaders.call(response);
+    const pair = response.headersSent ? undefined : km.forwarded(undefined);
+    if (pair === undefined) return headers;
+    return { ...headers, "set-cookie": [headers["set-cookie"] ?? []].flat().map(String).concat(pair.split("; ")) };
+  };
 }

@@ -1,7 +1,8 @@
 import { FREE_SHIPPING_FROM, type Line, type Order } from "../cart.ts";
 import { type Html, html } from "../html.ts";
+import { euros } from "../money.ts";
 import type { View } from "../view.ts";
-import { euros, layout } from "./layout.ts";
+import { layout } from "./layout.ts";
 import { picture } from "./pictures.ts";
 
 /** What lies in the cart, and what it comes to. */

@@ -1,8 +1,9 @@
 import type { Order } from "../cart.ts";
 import { type Html, html } from "../html.ts";
+import { euros } from "../money.ts";
 import type { View } from "../view.ts";
 import { sums } from "./cart.ts";
-import { euros, layout } from "./layout.ts";
+import { layout } from "./layout.ts";
 
 /** The last look before paying. */
 export function checkoutPage(view: View, order: Order): string {

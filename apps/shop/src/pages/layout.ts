@@ -34,11 +34,6 @@ ${footer(view)}
 </html>`.toString();
 }
 
-/** Money as the shop writes it. */
-export function euros(amount: number): string {
-  return `€ ${amount.toLocaleString("en")}`;
-}
-
 function header(view: View): Html {
   const { member } = view;
   const { items } = orderOf(view.cart);

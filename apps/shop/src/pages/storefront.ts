@@ -1,8 +1,9 @@
 import { FREE_SHIPPING_FROM } from "../cart.ts";
 import { type Html, html } from "../html.ts";
+import { euros } from "../money.ts";
 import { type Product, products } from "../products.ts";
 import type { View } from "../view.ts";
-import { euros, layout } from "./layout.ts";
+import { layout } from "./layout.ts";
 import { picture } from "./pictures.ts";
 import { street } from "./street.ts";
 

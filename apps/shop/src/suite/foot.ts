@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type House, openHouse } from "./house.ts";
+import { type House, openHouse, type Program } from "./house.ts";
 import { Visitor } from "./visitor.ts";
 import { expectTwoPeople, type Walker, walk } from "./walk.ts";
 
-/** The walk without a browser, through the shop whose `dist/server.js` this is. */
-export function walkOnFoot(server: URL): void {
+/** The walk without a browser, by a visitor who knows how the shop's forms are sent. */
+export function walkOnFoot(program: Program, visitor: (shop: string) => Visitor = (shop) => new Visitor(shop)): void {
   let house: House;
 
   beforeAll(async () => {
-    house = await openHouse(server);
+    house = await openHouse(program);
   });
 
   afterAll(() => house?.close());
 
   test("bob signs up and pays, bill follows on the same browser, and the collector knows two people", async () => {
-    await walk(onFoot(new Visitor(house.shop)));
+    await walk(onFoot(visitor(house.shop)));
     await expectTwoPeople(house);
   });
 }

@@ -28,15 +28,15 @@ export interface House {
 const require = createRequire(import.meta.url);
 const kmkit = join(dirname(require.resolve("kmkit/package.json")), "dist/main.js");
 
-/** Opens a house with the shop whose `dist/server.js` this is. */
-export async function openHouse(server: URL): Promise<House> {
+/** How a shop is started: its `dist/server.js`, or what to say to Node, and where. */
+export type Program = URL | { readonly args: readonly string[]; readonly cwd: string };
+
+/** Opens a house with this shop in it. */
+export async function openHouse(program: Program): Promise<House> {
   const directory = await mkdtemp(join(tmpdir(), "kmkit-shop-"));
   const collector = await run([kmkit, "collector", "--port", "0", "--data", join(directory, "data")], {});
-  const shop = await run([fileURLToPath(server), "--port", "0"], {
-    KMKIT_URL: collector.url,
-    KMKIT_OUTBOX: join(directory, "outbox"),
-    KMKIT_KEY: "local",
-  });
+  const { args, cwd } = program instanceof URL ? { args: [fileURLToPath(program), "--port", "0"], cwd: process.cwd() } : program;
+  const shop = await run(args, { KMKIT_URL: collector.url, KMKIT_OUTBOX: join(directory, "outbox"), KMKIT_KEY: "local" }, cwd);
   return {
     shop: shop.url,
     collector: collector.url,
@@ -57,14 +57,22 @@ export async function openHouse(server: URL): Promise<House> {
   };
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ url: string; end(): Promise<void> }> {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+/** What a server says as soon as it listens: ours, or `next start`. */
+const READY = / ready on (http:\S+)|Local: +(http:\S+)[\s\S]*Ready in/;
+
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  cwd = process.cwd(),
+): Promise<{ url: string; end(): Promise<void> }> {
+  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const over = new Promise<void>((resolve) => child.once("close", () => resolve()));
   let said = "";
   const url = await new Promise<string>((resolve, reject) => {
     const listen = (chunk: Buffer) => {
       said += chunk;
-      const ready = / ready on (http:\S+)/.exec(said)?.[1];
+      const [, ours, next] = READY.exec(said) ?? [];
+      const ready = ours ?? next;
       if (ready !== undefined) resolve(ready);
     };
     child.stdout.on("data", listen);

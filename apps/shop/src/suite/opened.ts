@@ -10,25 +10,45 @@ export const bill = { email: "bill@bob.com", password: "demo-shop" };
 /** Builds a shop that records through this client. */
 export type Build = (client: Recorder["client"]) => RequestListener;
 
+/** In what a shop may differ from the others, as its framework has it. */
+export interface Ways {
+  /** Somebody who knows how the shop's forms are sent. */
+  readonly visitor?: (shop: string) => Visitor;
+  /** The status of a form that comes back, where the framework leaves no choice. */
+  readonly refusal?: number;
+}
+
 /** A shop that listens, what it recorded, and somebody in it: new for each test of the suite that asks for it. */
 export class Opened {
   rec!: Recorder;
   url!: string;
   visitor!: Visitor;
   private server!: Server;
+  private readonly ways: Ways;
 
-  constructor(build: Build) {
+  constructor(build: Build, ways: Ways = {}) {
+    this.ways = ways;
     beforeEach(async () => {
       this.rec = recorder();
       this.server = createServer(build(this.rec.client)).listen(0, "127.0.0.1");
       await new Promise((resolve) => this.server.once("listening", resolve));
       this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-      this.visitor = new Visitor(this.url);
+      this.visitor = this.another();
     });
     afterEach(() => {
       this.server.close();
       this.server.closeAllConnections();
     });
+  }
+
+  /** Somebody else. */
+  another(): Visitor {
+    return this.ways.visitor?.(this.url) ?? new Visitor(this.url);
+  }
+
+  /** The status of a form that comes back. */
+  refusal(status: number): number {
+    return this.ways.refusal ?? status;
   }
 
   /** The names of what was recorded, once the last one is there: commands come when a response is over. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type Build, bill, bob, nameOf, Opened } from "./opened.ts";
+import { type Build, bill, bob, nameOf, Opened, type Ways } from "./opened.ts";
 
 /** What every one of the shops records. */
-export function recordsSuite(build: Build): void {
-  const shop = new Opened(build);
+export function recordsSuite(build: Build, ways?: Ways): void {
+  const shop = new Opened(build, ways);
 
   describe("what is recorded", () => {
     test("bob looks, adds, signs up, pays and leaves; bill follows", async () => {

@@ -1,6 +1,6 @@
 import { describe } from "vitest";
 import { membersSuite } from "./members.ts";
-import type { Build } from "./opened.ts";
+import type { Build, Ways } from "./opened.ts";
 import { pagesSuite } from "./pages.ts";
 import { recordsSuite } from "./records.ts";
 
@@ -10,8 +10,8 @@ import { recordsSuite } from "./records.ts";
  * @example
  * shopSuite((client) => createShop({ km: client }));
  */
-export function shopSuite(build: Build): void {
-  describe("what it shows", () => pagesSuite(build));
-  describe("whom it lets in", () => membersSuite(build));
-  describe("what it records", () => recordsSuite(build));
+export function shopSuite(build: Build, ways?: Ways): void {
+  describe("what it shows", () => pagesSuite(build, ways));
+  describe("whom it lets in", () => membersSuite(build, ways));
+  describe("what it records", () => recordsSuite(build, ways));
 }

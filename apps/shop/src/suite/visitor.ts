@@ -7,6 +7,9 @@ export interface Answer {
   readonly text: string;
 }
 
+/** Request headers; an undefined one is left out. */
+export type Headers = Readonly<Record<string, string | undefined>>;
+
 /** A browser without a window: it keeps cookies and says what a browser says. Not fetch, which calls itself no page load, as it is none. */
 export class Visitor {
   readonly cookies: Map<string, string> = new Map();
@@ -27,34 +30,37 @@ export class Visitor {
   }
 
   /** Sends a form and stays. */
-  post(path: string, fields: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    return this.send(
-      "POST",
-      path,
-      { origin: this.shop, "sec-fetch-site": "same-origin", ...headers },
-      new URLSearchParams(fields).toString(),
-    );
+  async post(path: string, fields: Readonly<Record<string, string>>, headers: Headers = {}): Promise<Answer> {
+    return this.send("POST", path, headers, new URLSearchParams(fields));
   }
 
   private follow(answer: Answer): Answer | Promise<Answer> {
     return answer.headers.location === undefined ? answer : this.open(answer.headers.location);
   }
 
-  private send(method: string, path: string, headers: Readonly<Record<string, string>> = {}, body = ""): Promise<Answer> {
+  protected async send(method: string, path: string, headers: Headers = {}, form?: URLSearchParams | FormData): Promise<Answer> {
     const url = new URL(path, this.shop);
     if (url.origin !== this.shop) throw new Error(`the shop sends its visitor away, to ${url}`);
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const encoded = form && new Response(form);
+    const body = new Uint8Array((await encoded?.arrayBuffer()) ?? []);
+    const said: Headers = {
+      accept: "text/html,application/xhtml+xml",
+      "sec-fetch-mode": "navigate",
+      "sec-fetch-dest": "document",
+      cookie: cookie || undefined,
+      ...(encoded && {
+        origin: this.shop,
+        "sec-fetch-site": "same-origin",
+        "content-type": encoded.headers.get("content-type") ?? undefined,
+        "content-length": String(body.length),
+      }),
+      ...headers,
+    };
     return new Promise((resolve, reject) => {
       const outgoing = request(url, {
         method,
-        headers: {
-          accept: "text/html,application/xhtml+xml",
-          "sec-fetch-mode": "navigate",
-          "sec-fetch-dest": "document",
-          ...(cookie !== "" && { cookie }),
-          ...(method === "POST" && { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(body) }),
-          ...headers,
-        },
+        headers: Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
       });
       outgoing.once("error", reject);
       outgoing.once("response", async (incoming) => {

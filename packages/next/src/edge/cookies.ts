@@ -1,4 +1,4 @@
-import { parseSetCookie } from "cookie";
+import { parseSetCookie, type SetCookie } from "cookie";
 import { cookies } from "next/headers.js";
 import type { NextRequest } from "next/server.js";
 import type { NextNative } from "./options.ts";
@@ -10,14 +10,31 @@ import type { NextNative } from "./options.ts";
 export async function changed(request: Pick<NextRequest, "cookies" | "headers">, response?: Response): Promise<NextNative | undefined> {
   const set = new Map((response?.headers.getSetCookie() ?? []).map((line) => [parseSetCookie(line).name, parseSetCookie(line)]));
   const now = (await jar()) ?? request.cookies;
-  if (set.size === 0 && JSON.stringify(now.getAll()) === JSON.stringify(request.cookies.getAll())) return undefined;
-  const get = (name: string) => {
-    const line = set.get(name);
-    if (line === undefined) return now.get(name);
-    const gone = line.maxAge === 0 || (line.expires !== undefined && line.expires.getTime() <= Date.now());
-    return gone ? undefined : { name, value: line.value ?? "" };
+  if (set.size === 0 && textOf(now) === textOf(request.cookies)) return undefined;
+  const get = (name: string) => set.get(name) ?? now.get(name);
+  return { headers: request.headers, cookies: living({ get }) };
+}
+
+/** Cookies as the browser will hold them: Next keeps a deleted one in its jar, empty and expired. */
+export function living(jar: { get(name: string): Partial<SetCookie> | undefined }): NextNative["cookies"] {
+  return {
+    get(name) {
+      const { value = "", maxAge, expires } = jar.get(name) ?? { maxAge: 0 };
+      const gone = maxAge === 0 || (expires !== undefined && expires.getTime() <= Date.now());
+      return gone ? undefined : { name, value };
+    },
   };
-  return { headers: request.headers, cookies: { get } };
+}
+
+/** Names and values alone: what a handler gets from `cookies()` has come to have paths, too. */
+function textOf(jar: Pick<NextRequest["cookies"], "getAll">): string {
+  return JSON.stringify(jar.getAll().map(({ name, value }) => [name, value]));
+}
+
+/** Whether the app has set or deleted a cookie by `cookies()`. */
+export async function changedByApi(request: Pick<NextRequest, "cookies">): Promise<boolean> {
+  const now = await jar();
+  return now !== undefined && textOf(now) !== textOf(request.cookies);
 }
 
 /** Sets our cookies by Next's `cookies()`, for answers that Next makes itself. */

@@ -1,8 +1,10 @@
-import { type Client, type Km, type OpenedKm, openRequest, WebExchange } from "@kmkit/core";
+import { type Client, type Km, type OpenedKm, openRequest } from "@kmkit/core";
 import type { NextRequest } from "next/server.js";
 import { changed, writeByApi } from "./cookies.ts";
-import { ends } from "./end.ts";
-import { type NextOptions, SessionAnswer } from "./options.ts";
+import { type End, ends, isInNext } from "./end.ts";
+import { NextWebExchange } from "./exchange.ts";
+import { isControlFlow, type NextOptions, SessionAnswer } from "./options.ts";
+import { isForEverybody, nobody } from "./rendering.ts";
 
 /** The request of a wrapped route handler. */
 export type KmRequest = NextRequest & { readonly km: Km };
@@ -17,15 +19,12 @@ export async function handleWeb<Context>(
   options: NextOptions,
   client: () => Client,
 ): Promise<Response> {
-  const exchange = new WebExchange(
-    request,
-    ends(request, () => client().safe()),
-  );
   const session = new SessionAnswer(options);
-  let opened: OpenedKm | undefined;
+  let visit: WebVisit | undefined;
   const open = () => {
-    opened ??= openRequest(client(), session.request, request, exchange);
-    return opened;
+    if (isForEverybody(request.headers) && isInNext()) return nobody;
+    visit ??= opened(request, session, client());
+    return visit.km;
   };
   if (!hang(request, open)) return handler(request as KmRequest, context);
   if (opensAtOnce(request, options)) {
@@ -37,16 +36,30 @@ export async function handleWeb<Context>(
   try {
     response = await handler(request as KmRequest, context);
   } catch (thrown) {
-    if (opened === undefined) throw thrown;
+    if (visit === undefined) throw thrown;
     await again();
+    const { exchange, end } = visit as WebVisit;
     // Next makes the answer to a redirect() itself, and puts on it what was set by cookies().
-    if (isRedirect(thrown)) await writeByApi(exchange.answer(new Response(null)).headers.getSetCookie());
+    if (mayCarry(thrown, request.method)) await writeByApi(exchange.answer(new Response(null)).headers.getSetCookie());
     else exchange.fail();
+    if (!isControlFlow(thrown)) end.fail();
     throw thrown;
   }
-  if (opened === undefined) return response;
+  if (visit === undefined) return response;
   await again(response);
-  return exchange.answer(response);
+  return (visit as WebVisit).exchange.answer(response);
+}
+
+interface WebVisit {
+  readonly km: OpenedKm;
+  readonly exchange: NextWebExchange;
+  readonly end: End;
+}
+
+function opened(request: NextRequest, session: SessionAnswer, client: Client): WebVisit {
+  const end = ends(request, () => client.safe());
+  const exchange = new NextWebExchange(request, end.hints);
+  return { km: openRequest(client, session.request, request, exchange), exchange, end };
 }
 
 /**
@@ -72,6 +85,8 @@ export function opensAtOnce(request: NextRequest, options: NextOptions): boolean
   return options.identity !== undefined || (request.method !== "GET" && request.method !== "HEAD");
 }
 
-function isRedirect(thrown: unknown): boolean {
-  return String((thrown as { digest?: unknown } | undefined)?.digest).startsWith("NEXT_REDIRECT");
+/** A redirection for good may be kept by shared caches, and Next's answer cannot be made private. */
+function mayCarry(thrown: unknown, method: string): boolean {
+  const digest = String((thrown as { digest?: unknown } | undefined)?.digest);
+  return digest.startsWith("NEXT_REDIRECT") && !((method === "GET" || method === "HEAD") && digest.endsWith(";308;"));
 }

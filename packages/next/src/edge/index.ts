@@ -1,9 +1,11 @@
 import { type Client, createKm, type Km } from "@kmkit/core";
 import { cookies, headers } from "next/headers.js";
 import type { NextRequest } from "next/server.js";
+import { living } from "./cookies.ts";
 import { handleWeb, type KmHandler } from "./handler.ts";
 import type { NextOptions } from "./options.ts";
 import { type AppProxy, type KmProxy, proxyWeb } from "./proxy.ts";
+import { isForEverybody, isRendering, nobody } from "./rendering.ts";
 import { openWeb } from "./server.ts";
 
 export { type Client, createKm, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
@@ -52,8 +54,9 @@ export function kmProxy(app: AppProxy | NextOptions = {}, options: NextOptions =
  * visitor.record("Viewed Product");
  */
 export async function km(options: NextOptions = {}): Promise<Km> {
-  const native = { headers: await headers(), cookies: await cookies() };
-  return openWeb(native, options, clientOf(options));
+  const rendering = isRendering();
+  const native = { headers: await headers(), cookies: living(await cookies()) };
+  return isForEverybody(native.headers) ? nobody : openWeb(native, options, clientOf(options), rendering);
 }
 
 /** Clients by url and key: the modules of an app are evaluated once a bundle, and share the global object. */

@@ -33,7 +33,7 @@ export class SessionAnswer {
   /** The options for core. */
   readonly request: RequestOptions<NextNative>;
   private identity: NextOptions["identity"];
-  private asked = false;
+  private asking: Promise<void> | undefined;
   private later = false;
   private said: SessionIdentity;
 
@@ -48,15 +48,25 @@ export class SessionAnswer {
   /** Asks once a request. What the option throws to Next (`redirect()`, a page that turns out to be dynamic) goes on to Next. */
   async ask(options: NextOptions, native: NextNative, client: () => Client): Promise<void> {
     this.identity ??= options.identity;
-    if (this.asked || this.identity === undefined) return;
-    this.asked = true;
-    await this.listen(native, client);
+    if (this.identity === undefined) return;
+    // Of components that are rendered side by side each waits for the answer.
+    this.asking ??= this.listen(native, client);
+    await this.asking;
   }
 
-  /** Asks again, with the request as `changed` makes it, if that is another one. An option that answers at once is asked by core anyway. */
+  /**
+   * Asks again, with the request as `changed` makes it, if that is another one. Also an option that answers at once: core would ask it about the
+   * request as it came.
+   */
   async askAgain(client: () => Client, changed: () => Promise<NextNative | undefined>): Promise<void> {
-    const native = this.later ? await changed() : undefined;
-    if (native !== undefined) await this.listen(native, client);
+    const native = this.asking === undefined ? undefined : await changed();
+    if (native === undefined) return;
+    try {
+      await this.listen(native, client);
+      this.later = true;
+    } catch {
+      // The handler has answered by now: a redirect() of the option's ("nobody is logged in") must not take the place of that answer.
+    }
   }
 
   private async listen(native: NextNative, client: () => Client): Promise<void> {
@@ -66,9 +76,9 @@ export class SessionAnswer {
       this.later = typeof (answer as Promise<unknown> | undefined)?.then === "function";
       this.said = await answer;
     } catch (cause) {
-      if (isControlFlow(cause)) throw cause;
       this.later = true;
       this.said = undefined;
+      if (isControlFlow(cause)) throw cause;
       client().reporter.report(new KmError("KM_IDENTITY_FAILED", cause instanceof Error ? cause.message : String(cause), cause));
     }
   }

@@ -1,13 +1,20 @@
-import { type Client, isPageLoad, type Km, type OpenedKm, openRequest, WebExchange } from "@kmkit/core";
+import { type Client, isPageLoad, type Km, type OpenedKm, openRequest } from "@kmkit/core";
 import { type NextFetchEvent, type NextRequest, NextResponse } from "next/server.js";
-import { changed, writeByApi } from "./cookies.ts";
+import { changed, changedByApi, writeByApi } from "./cookies.ts";
+import { NextWebExchange } from "./exchange.ts";
 import { hang } from "./handler.ts";
 import { type NextOptions, SessionAnswer } from "./options.ts";
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a proxy may return nothing, as Next's own type says
 type Answer = Response | null | undefined | void;
-/** The app's own proxy (`middleware` in Next 15): next-intl's, Auth.js', or a function of its own, which finds `request.km`. */
-export type AppProxy = (request: NextRequest & { readonly km: Km }, event: NextFetchEvent) => Answer | Promise<Answer>;
+/**
+ * The app's own proxy (`middleware` in Next 15): next-intl's, Auth.js', or a function of its own, which finds `request.km`. No proxy has `params`: but
+ * what Auth.js' `auth(…)` gives is typed as a route handler, and must fit here.
+ */
+export type AppProxy = (
+  request: NextRequest & { readonly km: Km },
+  event: NextFetchEvent & { readonly params: never },
+) => Answer | Promise<Answer>;
 /** What Next calls: export it as `proxy` from `proxy.ts`, or as `middleware` from `middleware.ts`. */
 export type KmProxy = (request: NextRequest, event: NextFetchEvent) => Promise<Response>;
 
@@ -19,7 +26,7 @@ export async function proxyWeb(
   options: NextOptions,
   client: () => Client,
 ): Promise<Response> {
-  const exchange = new WebExchange(request, { blind: true });
+  const exchange = new NextWebExchange(request, { blind: true });
   const session = new SessionAnswer(options);
   let opened: OpenedKm | undefined;
   const open = () => {
@@ -31,19 +38,30 @@ export async function proxyWeb(
     open();
     await session.ask(options, request, client);
   }
-  const response = (await app?.(request as NextRequest & { km: Km }, event)) ?? NextResponse.next();
+  let response: Response;
+  try {
+    response = (await app?.(...([request, event] as unknown as Parameters<AppProxy>))) ?? NextResponse.next();
+  } catch (thrown) {
+    exchange.fail();
+    if (opened !== undefined) event.waitUntil(client().safe());
+    throw thrown;
+  }
   const km = opened as OpenedKm | undefined;
   if (km === undefined) return response;
-  const now = await changed(request, response);
-  await session.askAgain(client, async () => now);
+  await session.askAgain(client, () => changed(request, response));
   const before = new Set(response.headers.getSetCookie());
   const answer = exchange.answer(forward(request, response, km.forwarded(cookieOf(request, response))));
   event.waitUntil(exchange.over.then(() => client().safe()));
   const ours = answer.headers.getSetCookie().filter((line) => !before.has(line));
   if (ours.length === 0) return answer;
-  if (goesOn(answer)) answer.headers.set("cache-control", UNSHARED);
-  // What was set by cookies() takes the place of every line on the answer (Next 15 and 16): then ours must be among it.
-  if (now !== undefined) await writeByApi(ours);
+  if (goesOn(answer)) {
+    answer.headers.set("cache-control", UNSHARED);
+    // Ours come first: where a page sets the first of a proxy's cookies again, as redirect() does, Next forgets all that follow it (15 and 16).
+    answer.headers.delete("set-cookie");
+    for (const line of [...ours, ...before]) answer.headers.append("set-cookie", line);
+  }
+  // What was set by cookies() takes the place of every line on the answer (Next 15 and 16): then ours must be among it, and else must not be.
+  if (await changedByApi(request)) await writeByApi(ours);
   return answer;
 }
 

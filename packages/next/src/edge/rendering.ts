@@ -1,6 +1,13 @@
-import type { Km, PropertiesInput, RecordOptions } from "@kmkit/core";
+import type { Client, Km, PropertiesInput, RecordOptions } from "@kmkit/core";
 import { cache } from "react";
-import type { Visit } from "./visit.ts";
+
+/** What all components of one request share. */
+export interface Rendered {
+  readonly km: Km;
+  readonly client: Client;
+  /** What they have recorded in it. */
+  readonly rendered: Set<string>;
+}
 
 /** One object a rendering: outside of one React remembers nothing, so that two calls give two. */
 const probe = cache(() => ({}));
@@ -16,12 +23,13 @@ export function isRendering(): boolean {
  * request counts once, and what is rendered for something else than a page load counts only if the app wants it.
  */
 export class RenderingKm implements Km {
-  private readonly visit: Visit;
+  private readonly visit: Rendered;
   private readonly counts: boolean;
 
-  constructor(visit: Visit, navigation: boolean) {
+  /** `counts`: it is a page load, or the app wants the others too. */
+  constructor(visit: Rendered, counts: boolean) {
     this.visit = visit;
-    this.counts = navigation || isPage(visit);
+    this.counts = counts;
   }
 
   get identity(): string {
@@ -63,9 +71,15 @@ export class RenderingKm implements Km {
   }
 }
 
-/** Not rendered for a client-side navigation or a refresh, nor again after an action. */
-function isPage({ exchange }: Visit): boolean {
-  return exchange.sent("rsc") === undefined && exchange.sent("next-action") === undefined;
+/**
+ * The visitor of a page that Next renders once for everybody (`dynamic = "force-static"`), maybe in the midst of somebody's request: it says so by
+ * giving no headers at all. Whoever that somebody is must not get into the page.
+ */
+export const nobody: Km = Object.freeze({ identity: "", anonymous: true, record() {}, set() {}, identify() {}, alias() {} });
+
+/** Whether Next withholds the request. */
+export function isForEverybody(headers: Pick<Headers, "keys">): boolean {
+  return headers.keys().next().done === true;
 }
 
 /** Undefined for what cannot be told apart (circular, bigint): that counts each time. */

@@ -1,0 +1,5 @@
+// proxy.ts
+import { kmProxy } from "./lib/km";
+
+export const proxy = kmProxy();
+export const config = { matcher: "/((?!_next/).*)" };
