@@ -4,7 +4,6 @@ import { clientOf } from "./client.ts";
 import { changed } from "./edge/cookies.ts";
 import { handleWeb, hang, type KmHandler, type KmRequest, opensAtOnce } from "./edge/handler.ts";
 import type { NextOptions } from "./edge/options.ts";
-import { isForEverybody, nobody } from "./edge/rendering.ts";
 import { hold } from "./hold.ts";
 import { type Visit, visitOf } from "./visit.ts";
 
@@ -44,8 +43,7 @@ async function handle<Context>(
     visit.exchange.inner = true;
     return visit;
   };
-  // A route that is made once for everybody gets no headers: whoever has asked for it must not get into the answer.
-  if (!hang(request, () => (isForEverybody(request.headers) ? nobody : open().km))) return handler(request as KmRequest, context);
+  if (!hang(request, () => open().km)) return handler(request as KmRequest, context);
   const client = () => clientOf(options);
   if (opensAtOnce(request, options)) await open().session.ask(options, request, client);
   let response: Response | undefined;

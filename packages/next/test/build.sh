@@ -25,3 +25,8 @@ build ppr .next
 
 # The app of the README.
 build readme .next
+
+# Session sources. The Pages Router, and routes on both runtimes. A small app for a server that is copied elsewhere.
+build sessions .next
+build pages .next
+build small .next-standalone

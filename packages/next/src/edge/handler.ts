@@ -3,8 +3,8 @@ import type { NextRequest } from "next/server.js";
 import { changed, writeByApi } from "./cookies.ts";
 import { type End, ends, isInNext } from "./end.ts";
 import { NextWebExchange } from "./exchange.ts";
+import { isForEverybody, nobody } from "./nobody.ts";
 import { isControlFlow, type NextOptions, SessionAnswer } from "./options.ts";
-import { isForEverybody, nobody } from "./rendering.ts";
 
 /** The request of a wrapped route handler. */
 export type KmRequest = NextRequest & { readonly km: Km };
@@ -73,8 +73,8 @@ export function hang(request: NextRequest, open: () => Km): boolean {
     enumerable: true,
     get: () => {
       // Next's own rule first: it marks the route as dynamic, or ends the attempt to make it static.
-      void request.headers;
-      return open();
+      const { headers } = request;
+      return isForEverybody(headers) ? nobody : open();
     },
   });
   return true;
@@ -82,7 +82,13 @@ export function hang(request: NextRequest, open: () => Km): boolean {
 
 /** Whether the request is looked at before the handler is: a GET handler may be static, unless the app's own option must be awaited. */
 export function opensAtOnce(request: NextRequest, options: NextOptions): boolean {
-  return options.identity !== undefined || (request.method !== "GET" && request.method !== "HEAD");
+  try {
+    const { method } = request;
+    return options.identity !== undefined || (method !== "GET" && method !== "HEAD");
+  } catch {
+    // What Next hands to a force-static handler lets nobody read its method on Node 24. It is a GET.
+    return false;
+  }
 }
 
 /** A redirection for good may be kept by shared caches, and Next's answer cannot be made private. */

@@ -3,9 +3,10 @@ import { cookies, headers } from "next/headers.js";
 import type { NextRequest } from "next/server.js";
 import { living } from "./cookies.ts";
 import { handleWeb, type KmHandler } from "./handler.ts";
+import { isForEverybody, nobody } from "./nobody.ts";
 import type { NextOptions } from "./options.ts";
 import { type AppProxy, type KmProxy, proxyWeb } from "./proxy.ts";
-import { isForEverybody, isRendering, nobody } from "./rendering.ts";
+import { isRendering } from "./rendering.ts";
 import { openWeb } from "./server.ts";
 
 export { type Client, createKm, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";

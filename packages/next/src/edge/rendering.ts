@@ -71,17 +71,6 @@ export class RenderingKm implements Km {
   }
 }
 
-/**
- * The visitor of a page that Next renders once for everybody (`dynamic = "force-static"`), maybe in the midst of somebody's request: it says so by
- * giving no headers at all. Whoever that somebody is must not get into the page.
- */
-export const nobody: Km = Object.freeze({ identity: "", anonymous: true, record() {}, set() {}, identify() {}, alias() {} });
-
-/** Whether Next withholds the request. */
-export function isForEverybody(headers: Pick<Headers, "keys">): boolean {
-  return headers.keys().next().done === true;
-}
-
 /** Undefined for what cannot be told apart (circular, bigint): that counts each time. */
 function fingerprint(command: readonly unknown[]): string | undefined {
   try {

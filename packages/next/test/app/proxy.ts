@@ -1,3 +1,4 @@
 import { kmProxy } from "./lib/km";
+import { own } from "./lib/own";
 
-export const proxy = kmProxy();
+export const proxy = kmProxy(own);

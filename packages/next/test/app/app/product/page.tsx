@@ -1,5 +1,12 @@
+import { headers } from "next/headers";
 import { km } from "../../lib/km";
-export default async function P() {
-  (await km()).record("Viewed Product", { Name: "Pebble" });
-  return <p>product</p>;
+
+export default async function Product() {
+  const visitor = await km();
+  visitor.record("Viewed Product", { Name: "Pebble" });
+  return (
+    <p id="seen">
+      {visitor.identity} {(await headers()).get("x-told")}
+    </p>
+  );
 }

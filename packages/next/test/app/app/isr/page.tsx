@@ -1,0 +1,5 @@
+export const revalidate = 1;
+
+export default function Isr() {
+  return <p id="at">{Date.now()}</p>;
+}

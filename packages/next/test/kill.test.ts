@@ -1,0 +1,101 @@
+import http from "node:http";
+import { join } from "node:path";
+import { kinds, type Receiver, startReceiver } from "@kmkit/testkit";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { directory, type Launched, launch } from "./launch.ts";
+
+let receiver: Receiver;
+let outbox: ReturnType<typeof directory>;
+let server: Launched | undefined;
+beforeAll(async () => {
+  receiver = await startReceiver();
+});
+afterAll(() => receiver.close());
+beforeEach(() => {
+  outbox = directory();
+  receiver.clear();
+});
+afterEach(async () => {
+  await server?.end();
+  outbox.remove();
+});
+
+async function start(): Promise<string> {
+  server = await launch({ folder: join(import.meta.dirname, "pages"), env: { KMKIT_URL: receiver.url, KMKIT_OUTBOX: outbox.path } });
+  return server.url;
+}
+
+/** A page of the App Router, a page of the Pages Router, a route handler: each with a number of its own. */
+const asks = [
+  (n: number) => ({ path: `/counted/${n}`, method: "GET", headers: kinds.page }),
+  (n: number) => ({ path: `/visited/${n}`, method: "GET", headers: kinds.page }),
+  (n: number) => ({ path: `/api/count/${n}`, method: "POST", headers: kinds.call }),
+];
+
+/** Sends requests on twenty connections until the server is gone; gives the time at which each was answered, and the longest that one took. */
+async function load(url: string, enough: (answered: number) => void): Promise<{ answered: Map<string, number>; slowest: number }> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
+  const answered = new Map<string, number>();
+  let [next, slowest] = [0, 0];
+  const worker = async () => {
+    for (;;) {
+      const n = next++;
+      const asked = performance.now();
+      const ask = asks[n % asks.length]?.(n);
+      const ok = await new Promise<boolean>((resolve) => {
+        const request = http.request(url, { agent, ...ask }, (response) => {
+          response.resume();
+          response.on("end", () => resolve(response.statusCode === 200));
+          response.on("error", () => resolve(false));
+        });
+        request.on("error", () => resolve(false));
+        request.end();
+      });
+      if (!ok) return;
+      answered.set(String(n), performance.now());
+      // Not those of the first pages, whose code is still being loaded.
+      if (n > 150) slowest = Math.max(slowest, performance.now() - asked);
+      enough(answered.size);
+    }
+  };
+  await Promise.all(Array.from({ length: 20 }, worker));
+  agent.destroy();
+  return { answered, slowest };
+}
+
+/** Kills `next start` in mid-load and starts it again: what must have arrived by then, and what has. */
+async function killInMidLoad(between: () => Promise<void> = async () => {}): Promise<void> {
+  let killed = 0;
+  const { answered, slowest } = await load(await start(), (count) => {
+    if (count !== 450) return;
+    killed = performance.now();
+    server?.process.kill("SIGKILL");
+  });
+  await server?.end();
+  await between();
+  // An earlier process's commands are sent by whoever opens the outbox next: the first request does.
+  await http.get(await start(), { headers: { ...kinds.page, "sec-gpc": "1" } });
+  // What is answered in one turn of the server's event loop is put on disk at its end: a machine that is busy otherwise takes longer for a turn.
+  const must = [...answered].filter(([, time]) => time < killed - Math.max(50, slowest)).map(([n]) => n);
+  expect(must.length).toBeGreaterThan(150);
+  expect(new Set(must.map((n) => Number(n) % asks.length)).size).toBe(asks.length);
+  await vi.waitFor(
+    () => {
+      const arrived = new Set(receiver.commands.map(({ properties }) => properties?.n));
+      expect(must.filter((n) => !arrived.has(n))).toEqual([]);
+    },
+    { timeout: 20_000, interval: 100 },
+  );
+  // A retry may put a copy on the wire, but it is the same command.
+  const ids = new Map(receiver.commands.map(({ id, properties }) => [properties?.n, id]));
+  for (const { id, properties } of receiver.commands) expect(ids.get(properties?.n)).toBe(id);
+}
+
+describe("kill -9 of `next start` in mid-load", () => {
+  it("loses nothing that was recorded by a request answered 50 ms before", () => killInMidLoad());
+
+  it("nor with the collector down since before the kill", async () => {
+    await receiver.down();
+    await killInMidLoad(() => receiver.up());
+  });
+});

@@ -1,0 +1,5 @@
+import Link from "next/link";
+
+export default function Still() {
+  return <Link href="/shop">still</Link>;
+}

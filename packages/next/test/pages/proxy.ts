@@ -1,0 +1,4 @@
+import { kmProxy } from "./lib/km";
+
+export const proxy = kmProxy();
+export const config = { matcher: ["/((?!_next/|alone/).*)"] };

@@ -1,0 +1,5 @@
+import { Made } from "../../lib/made";
+
+export default function Cached() {
+  return <Made />;
+}

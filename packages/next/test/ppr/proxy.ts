@@ -1,0 +1,3 @@
+import { kmProxy } from "./lib/km";
+
+export const proxy = kmProxy();

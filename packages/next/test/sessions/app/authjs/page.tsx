@@ -1,0 +1,15 @@
+import { byAuthjs } from "../../lib/km";
+import { act, logIn, logOut } from "./actions";
+
+export default async function Page() {
+  const visitor = await byAuthjs.km();
+  visitor.record("Viewed");
+  return (
+    <main>
+      <p id="seen">{visitor.identity}</p>
+      <form id="logIn" action={logIn} />
+      <form id="logOut" action={logOut} />
+      <form id="act" action={act} />
+    </main>
+  );
+}

@@ -1,0 +1,2 @@
+/** The same page where no proxy stands in front. */
+export { default } from "../page";
