@@ -17,6 +17,8 @@ export default defineConfig({
   test: {
     // chDB ends a worker thread with a crash, so every suite runs in a process of its own.
     pool: "forks",
+    // Most suites wait for child processes and sockets: two at once, also on two cores.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: folders.map(({ name, path }) => ({ extends: true as const, root: path, test: { name, include: ["test/**/*.test.ts"] } })),

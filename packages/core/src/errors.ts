@@ -41,7 +41,8 @@ export const codes = {
   KM_COOKIE_DOMAIN_IGNORED: "The cookie's domain option is ignored on localhost, on IP addresses and on hosts outside that domain.",
   // Delivery.
   KM_OUTBOX_FULL: "The outbox has reached maxBytes; new commands are refused until the collector takes the waiting ones.",
-  KM_OUTBOX_MEMORY: "The outbox directory cannot be written, so commands wait in memory only and are lost if the process dies.",
+  KM_OUTBOX_MEMORY:
+    "The outbox directory cannot be written, or the package lmdb not be loaded, so commands wait in memory only and are lost if the process dies.",
   KM_OUTBOX_BROKEN: "The outbox file could not be read; it was moved aside and a new one begun.",
   KM_OUTBOX_SHARED:
     "Another client of this process keeps other commands in this outbox directory; give each url and key a directory of its own.",

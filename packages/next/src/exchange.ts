@@ -1,7 +1,7 @@
 import type { Exchange } from "@kmkit/core";
 import { exchangeOf } from "@kmkit/node";
 import type { Beneath } from "./beneath.ts";
-import { UNSHARED } from "./edge/proxy.ts";
+import { UNSHARED } from "./edge/kmproxy.ts";
 
 /** Our cookies, in whose lines one layer follows another. */
 const ours = /^km_(ai|claim|day)=/;

@@ -1,21 +1,21 @@
 import type { Km } from "@kmkit/core";
 import type { NextRequest } from "next/server.js";
 import type { KmHandler } from "./edge/handler.ts";
+import type { AppProxy, KmProxy } from "./edge/kmproxy.ts";
 import type { NextOptions } from "./edge/options.ts";
-import type { AppProxy, KmProxy } from "./edge/proxy.ts";
 import { withKm } from "./handler.ts";
+import { kmProxy } from "./kmproxy.ts";
 import { withKmApi, withKmPage } from "./pages.ts";
-import { kmProxy } from "./proxy.ts";
 import { km } from "./server.ts";
 
 export { type Client, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
 export { createKm } from "@kmkit/node";
 export type { KmHandler, KmRequest } from "./edge/handler.ts";
+export type { AppProxy, KmProxy } from "./edge/kmproxy.ts";
 export type { NextNative, NextOptions } from "./edge/options.ts";
-export type { AppProxy, KmProxy } from "./edge/proxy.ts";
 export { withKm } from "./handler.ts";
+export { kmProxy } from "./kmproxy.ts";
 export { type WithKm, withKmApi, withKmPage } from "./pages.ts";
-export { kmProxy } from "./proxy.ts";
 export { km } from "./server.ts";
 
 /** Everything in this package with one set of options; see {@link createNextKm}. */

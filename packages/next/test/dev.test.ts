@@ -71,7 +71,7 @@ it("edits and hot reloads make no second outbox, leave no listeners, lose no com
 
   const [lib, route] = [join(folder, "lib/km.ts"), join(folder, "app/api/count/[n]/route.ts")];
   const sources = { lib: readFileSync(lib, "utf8"), route: readFileSync(route, "utf8") };
-  for (let edition = 1; edition <= 5; edition += 1) {
+  for (let edition = 1; edition <= 3; edition += 1) {
     writeFileSync(lib, `${sources.lib}\nexport const edition = ${edition};\n`);
     if (edition === 1) {
       const edited = sources.route.replace("{ withKm }", "{ edition, withKm }").replace("Response.json({", "Response.json({ edition,");

@@ -24,7 +24,7 @@ interface Opened {
 /**
  * Keeps entries in an lmdb file: an entry is safe from the death of the process some tenths of a millisecond after `put`, and from the death of
  * the machine a little later. Several processes may share a directory; it is made at the first put, or opened soon if it exists already, since an
- * earlier process may have left something. Where the directory cannot be written, the memory takes over and says so.
+ * earlier process may have left something. Where the directory cannot be written, or lmdb not be loaded, the memory takes over and says so.
  */
 export function lmdbStorage(directory: string, reporter: Reporter): OutboxStorage {
   return new LmdbStorage(directory, reporter);
@@ -36,6 +36,7 @@ class LmdbStorage implements OutboxStorage {
   private readonly makeKey = new KeyMaker();
   /** Put but not known to be committed. */
   private readonly unsafe = new Map<Buffer, Entry>();
+  private loading: Promise<typeof import("lmdb") | undefined> | undefined;
   private opening: Promise<Opened | undefined> | undefined;
   private opened: Opened | undefined;
   private memory: OutboxStorage | undefined;
@@ -49,7 +50,7 @@ class LmdbStorage implements OutboxStorage {
     this.directory = directory;
     this.reporter = reporter;
     // Loading costs some 25 ms: when the process comes to rest after its start, and not in the first request.
-    setImmediate(() => void (existsSync(this.path("data.mdb")) ? this.open() : import("lmdb")));
+    setImmediate(() => void (existsSync(this.path("data.mdb")) ? this.open() : this.load()));
   }
 
   get durable(): boolean {
@@ -78,7 +79,7 @@ class LmdbStorage implements OutboxStorage {
 
   spill(): void {
     if (this.unsafe.size === 0 || this.memory !== undefined) return;
-    const opened = this.opened ?? this.openNow(createRequire(import.meta.url)("lmdb"));
+    const opened = this.opened ?? this.openInHaste();
     opened?.root.transactionSync(() => {
       for (const [key, entry] of this.unsafe) opened.entries.putSync(key, entry.bytes as Buffer);
     });
@@ -138,8 +139,22 @@ class LmdbStorage implements OutboxStorage {
   }
 
   private open(): Promise<Opened | undefined> {
-    this.opening ??= import("lmdb").then((lmdb) => this.openNow(lmdb));
+    this.opening ??= this.load().then((lmdb) => lmdb && this.openNow(lmdb));
     return this.opening;
+  }
+
+  /** Undefined where it cannot be had: what bundlers copy to a server may lack its native part. */
+  private load(): Promise<typeof import("lmdb") | undefined> {
+    this.loading ??= import("lmdb").catch((cause) => this.fallBack(cause));
+    return this.loading;
+  }
+
+  private openInHaste(): Opened | undefined {
+    try {
+      return this.openNow(createRequire(import.meta.url)("lmdb"));
+    } catch (cause) {
+      return this.fallBack(cause);
+    }
   }
 
   private openNow(lmdb: typeof import("lmdb")): Opened | undefined {
@@ -152,14 +167,18 @@ class LmdbStorage implements OutboxStorage {
       // Other users of the machine have no business with what visitors did.
       for (const name of ["data.mdb", "lock.mdb"]) chmodSync(this.path(name), 0o600);
     } catch (cause) {
-      this.memory = memoryStorage();
-      this.reporter.report(new KmError("KM_OUTBOX_MEMORY", `${this.directory}: ${cause instanceof Error ? cause.message : cause}`, cause));
-      return undefined;
+      return this.fallBack(cause);
     }
     this.recount(this.opened);
     this.lookLater(LOOK_AROUND);
     if (this.commands > 0) this.onFound();
     return this.opened;
+  }
+
+  private fallBack(cause: unknown): undefined {
+    if (this.memory !== undefined) return;
+    this.memory = memoryStorage();
+    this.reporter.report(new KmError("KM_OUTBOX_MEMORY", `${this.directory}: ${cause instanceof Error ? cause.message : cause}`, cause));
   }
 
   private openFile(lmdb: typeof import("lmdb")): Opened {

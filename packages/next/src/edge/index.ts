@@ -3,16 +3,16 @@ import { cookies, headers } from "next/headers.js";
 import type { NextRequest } from "next/server.js";
 import { living } from "./cookies.ts";
 import { handleWeb, type KmHandler } from "./handler.ts";
+import { type AppProxy, type KmProxy, proxyWeb } from "./kmproxy.ts";
 import { isForEverybody, nobody } from "./nobody.ts";
 import type { NextOptions } from "./options.ts";
-import { type AppProxy, type KmProxy, proxyWeb } from "./proxy.ts";
 import { isRendering } from "./rendering.ts";
 import { openWeb } from "./server.ts";
 
 export { type Client, createKm, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
 export type { KmHandler, KmRequest } from "./handler.ts";
+export type { AppProxy, KmProxy } from "./kmproxy.ts";
 export type { NextNative, NextOptions } from "./options.ts";
-export type { AppProxy, KmProxy } from "./proxy.ts";
 
 /**
  * Wraps a route handler of the Edge runtime (`export const runtime = "edge"`), so that `request.km` is there. Commands wait in memory; Next's

@@ -4,8 +4,8 @@ import { type Beneath, beneath } from "./beneath.ts";
 import { clientOf } from "./client.ts";
 import { changed } from "./edge/cookies.ts";
 import { hang } from "./edge/handler.ts";
+import { type AppProxy, cookieOf, forward, type KmProxy, proxyWeb } from "./edge/kmproxy.ts";
 import type { NextOptions } from "./edge/options.ts";
-import { type AppProxy, cookieOf, forward, type KmProxy, proxyWeb } from "./edge/proxy.ts";
 import { hold } from "./hold.ts";
 import { type Visit, visitOf } from "./visit.ts";
 
@@ -15,7 +15,7 @@ import { type Visit, visitOf } from "./visit.ts";
  *
  * @example
  * export const proxy = kmProxy();
- * export const proxy = kmProxy(auth, options);
+ * export const proxy = kmProxy(auth((request) => undefined), options);
  */
 export function kmProxy(app: AppProxy | NextOptions = {}, options: NextOptions = {}): KmProxy {
   const [own, rest] = typeof app === "function" ? [app, options] : [undefined, app];
