@@ -9,8 +9,10 @@ export interface Beneath {
 }
 
 /** On the global object: proxy, pages and route handlers are bundles of their own, each with a copy of this module, and hot reloads make more. */
-const place = globalThis as { [registry]?: AsyncLocalStorage<Beneath> };
+const place = globalThis as { [registry]?: AsyncLocalStorage<Beneath>; [starts]?: (() => void)[] };
 const registry = Symbol.for("kmkit.next.beneath");
+const starts = Symbol.for("kmkit.next.starts");
+place[starts] ??= [];
 place[registry] ??= listen();
 
 /**
@@ -25,8 +27,18 @@ export function beneath(): Beneath | undefined {
   return place[registry]?.getStore();
 }
 
+/** Does this soon if the process serves a request, or else with its next one: a build evaluates an app's modules as well, and has none. */
+export function whenServing(work: () => void): void {
+  if (beneath() === undefined) place[starts]?.push(work);
+  else setImmediate(work);
+}
+
 function listen(): AsyncLocalStorage<Beneath> {
   const storage = new AsyncLocalStorage<Beneath>();
-  subscribe("http.server.request.start", (message) => storage.enterWith(message as Beneath));
+  const waiting = place[starts] ?? [];
+  subscribe("http.server.request.start", (message) => {
+    for (const work of waiting.splice(0)) setImmediate(work);
+    storage.enterWith(message as Beneath);
+  });
   return storage;
 }

@@ -1,5 +1,6 @@
 import type { Client } from "@kmkit/core";
 import { createKm } from "@kmkit/node";
+import { whenServing } from "./beneath.ts";
 import type { NextOptions } from "./edge/options.ts";
 
 /**
@@ -7,6 +8,20 @@ import type { NextOptions } from "./edge/options.ts";
  * bundle and after every hot reload, since each evaluates the app's options anew: the first ones stay.
  */
 const registry = Symbol.for("kmkit.next.clients");
+
+/**
+ * Opens the outbox with the first request of whatever kind, and not only when somebody does something: commands that an earlier process has left
+ * there are sent at once.
+ */
+export function openEarly(options: NextOptions): void {
+  whenServing(() => {
+    try {
+      clientOf(options);
+    } catch {
+      // Whoever uses these options is told.
+    }
+  });
+}
 
 /** The client of these options, made at the first request: a build evaluates the app's modules as well, and must open no outbox. */
 export function clientOf(options: NextOptions): Client {

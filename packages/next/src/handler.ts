@@ -1,6 +1,6 @@
 import type { NextRequest } from "next/server.js";
 import { type Beneath, beneath } from "./beneath.ts";
-import { clientOf } from "./client.ts";
+import { clientOf, openEarly } from "./client.ts";
 import { changed } from "./edge/cookies.ts";
 import { handleWeb, hang, type KmHandler, type KmRequest, opensAtOnce } from "./edge/handler.ts";
 import type { NextOptions } from "./edge/options.ts";
@@ -23,6 +23,7 @@ export function withKm<Context>(
   handler: KmHandler<Context>,
   options: NextOptions = {},
 ): (request: NextRequest, context: Context) => Promise<Response> {
+  openEarly(options);
   return async function withKm(request, context) {
     const under = beneath();
     if (under === undefined) return handleWeb(request, context, handler, options, () => clientOf(options));

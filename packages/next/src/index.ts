@@ -1,5 +1,6 @@
 import type { Km } from "@kmkit/core";
 import type { NextRequest } from "next/server.js";
+import { openEarly } from "./client.ts";
 import type { KmHandler } from "./edge/handler.ts";
 import type { AppProxy, KmProxy } from "./edge/kmproxy.ts";
 import type { NextOptions } from "./edge/options.ts";
@@ -35,6 +36,7 @@ export interface NextKm {
  * export const { km, withKm, kmProxy } = createNextKm({ identity: async () => (await auth())?.user?.id ?? null });
  */
 export function createNextKm(options: NextOptions = {}): NextKm {
+  openEarly(options);
   return {
     km: () => km(options),
     withKm: (handler) => withKm(handler, options),

@@ -1,7 +1,7 @@
 import { isPageLoad } from "@kmkit/core";
 import { type NextRequest, NextResponse } from "next/server.js";
 import { type Beneath, beneath } from "./beneath.ts";
-import { clientOf } from "./client.ts";
+import { clientOf, openEarly } from "./client.ts";
 import { changed } from "./edge/cookies.ts";
 import { hang } from "./edge/handler.ts";
 import { type AppProxy, cookieOf, forward, type KmProxy, proxyWeb } from "./edge/kmproxy.ts";
@@ -19,6 +19,7 @@ import { type Visit, visitOf } from "./visit.ts";
  */
 export function kmProxy(app: AppProxy | NextOptions = {}, options: NextOptions = {}): KmProxy {
   const [own, rest] = typeof app === "function" ? [app, options] : [undefined, app];
+  openEarly(rest);
   return async function proxy(request, event) {
     const under = beneath();
     if (under === undefined) return proxyWeb(request, event, own, rest, () => clientOf(rest));

@@ -1,4 +1,4 @@
 // instrumentation.ts
 export async function register() {
-  if (process.env.NEXT_RUNTIME === "nodejs") await import("@kmkit/next");
+  if (process.env.NEXT_RUNTIME === "nodejs") await import("./lib/km");
 }
