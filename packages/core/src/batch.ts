@@ -13,16 +13,34 @@ export interface Entry {
 
 /** An entry of these lines. */
 export function entryOf(lines: readonly string[]): Entry {
-  return { bytes: encoder.encode(`${lines.join("\n")}\n`), count: lines.length };
+  // The empty one makes join end the last line, too: what comes out is written once and not put together again.
+  return { bytes: encoder.encode([...lines, ""].join("\n")), count: lines.length };
 }
 
 /** Some lines as entries that are no larger than a batch (a single larger line makes an entry of its own). */
 export function cutEntries(lines: readonly string[], commands: number, bytes: number): Entry[] {
-  if (lines.length === 0) return [];
+  const out: Entry[] = [];
+  let start = 0;
+  let size = 0;
+  for (const [index, line] of lines.entries()) {
+    // In UTF-16 units, of which one is a byte at the least.
+    if (index > start && (index - start >= commands || size + line.length + 1 > bytes)) {
+      out.push(...halved(lines.slice(start, index), bytes));
+      start = index;
+      size = 0;
+    }
+    size += line.length + 1;
+  }
+  if (start < lines.length) out.push(...halved(start === 0 ? lines : lines.slice(start), bytes));
+  return out;
+}
+
+/** Lines whose characters take up more bytes than one each are cut once more. */
+function halved(lines: readonly string[], bytes: number): Entry[] {
   const whole = entryOf(lines);
-  if (lines.length === 1 || (lines.length <= commands && whole.bytes.length <= bytes)) return [whole];
+  if (lines.length === 1 || whole.bytes.length <= bytes) return [whole];
   const middle = lines.length >> 1;
-  return [...cutEntries(lines.slice(0, middle), commands, bytes), ...cutEntries(lines.slice(middle), commands, bytes)];
+  return [...halved(lines.slice(0, middle), bytes), ...halved(lines.slice(middle), bytes)];
 }
 
 /** The lines of an entry. */

@@ -40,6 +40,8 @@ export interface Pending {
 const PATIENCE = 2500;
 /** How long a platform is asked to wait for the collector, in ms. */
 const SAFE = 10_000;
+/** How many commands of jobs are put at once, without waiting for the end of the tick. */
+const MOST_TICK = 256;
 /** How many pairs of a client without cookies are remembered as tied. */
 const MOST_TIES = 10_000;
 
@@ -59,6 +61,9 @@ export class Client implements KmClient {
   private readonly pending = new Map<Pending, number>();
   /** When the next sweep is due. */
   private sweepAt = Number.NEGATIVE_INFINITY;
+  /** What jobs have recorded in this tick. */
+  private tick: string[] = [];
+  private readonly endTick = () => this.putTick();
 
   constructor(outbox: Outbox, reporter: Reporter, key: string, bots = true) {
     this.outbox = outbox;
@@ -72,14 +77,19 @@ export class Client implements KmClient {
   }
 
   flush(deadlineMs?: number, atFault?: "retry" | "return"): Promise<Flushed> {
-    // A copy: a request that must still wait comes back into the list.
-    for (const pending of [...this.pending.keys()]) this.put(pending);
+    this.putAll();
     return this.outbox.flush(deadlineMs, atFault);
   }
 
   close(deadlineMs?: number): Promise<Flushed> {
-    for (const pending of [...this.pending.keys()]) this.put(pending);
+    this.putAll();
     return this.outbox.close(deadlineMs);
+  }
+
+  private putAll(): void {
+    this.putTick();
+    // A copy: a request that must still wait comes back into the list.
+    for (const pending of [...this.pending.keys()]) this.put(pending);
   }
 
   /**
@@ -87,6 +97,7 @@ export class Client implements KmClient {
    * memory, with the collector; after `deadlineMs` in any case.
    */
   safe(deadlineMs: number = SAFE): Promise<void> {
+    this.putTick();
     return this.outbox.safe(deadlineMs);
   }
 
@@ -111,6 +122,20 @@ export class Client implements KmClient {
     quietTimer(() => this.sweep(), PATIENCE);
   }
 
+  /** Put a command of a job at the end of the tick, together with what else comes in it. */
+  putLater(line: string): void {
+    this.tick.push(line);
+    if (this.tick.length === 1) queueMicrotask(this.endTick);
+    else if (this.tick.length >= MOST_TICK) this.putTick();
+  }
+
+  private putTick(): void {
+    if (this.tick.length === 0) return;
+    const lines = this.tick;
+    this.tick = [];
+    void this.outbox.put(lines);
+  }
+
   /** Put what is ready into the outbox. */
   put(pending: Pending): void {
     this.pending.delete(pending);
@@ -119,6 +144,7 @@ export class Client implements KmClient {
 
   /** Put everything into the outbox and make it safe at once: the process ends. */
   spill(): void {
+    this.putTick();
     for (const pending of this.pending.keys()) void this.outbox.put(pending.take(true));
     this.pending.clear();
     this.outbox.spill();
@@ -163,11 +189,10 @@ function remember(pairs: Map<string, string>, anonymous: string, name: string): 
 }
 
 /** `client.as(identity)`: as in KISSmetrics' server libraries, `identify` only says whose the next commands are. */
-class DirectKm implements Km, Pending {
+class DirectKm implements Km {
   private readonly client: Client;
   private readonly first: string;
   private current: string;
-  private drafts: Draft[] = [];
 
   constructor(client: Client, identity: unknown) {
     this.client = client;
@@ -200,19 +225,10 @@ class DirectKm implements Km, Pending {
     if (texts !== undefined) this.add(draftAlias(...texts));
   }
 
-  take(): string[] {
-    const lines = this.drafts.map(lineOf);
-    this.drafts = [];
-    return lines;
-  }
-
   private add(draft: Draft | undefined): void {
     if (draft === undefined) return;
     if (draft.identity === "") return this.client.outbox.refuse(new KmError("KM_IDENTITY_EMPTY", "as()"), 1);
-    this.drafts.push(draft);
-    if (this.drafts.length > 1) return;
-    this.client.watch(this);
-    queueMicrotask(() => this.client.put(this));
+    this.client.putLater(lineOf(draft));
   }
 
   private text(identity: unknown): string | undefined {

@@ -47,7 +47,7 @@ class DeliveringOutbox implements Outbox {
     this.transport = transport;
     this.limits = limits;
     this.report = report;
-    this.gathering = new Gathering(limits.gather, (lines) => this.keepAll(lines));
+    this.gathering = new Gathering(limits.gather, limits.batchCommands, (lines) => this.keepAll(lines));
     storage.found(() => this.wake(0));
   }
 

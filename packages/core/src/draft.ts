@@ -2,8 +2,8 @@ import { MAX_COMMAND, timeOf } from "./command.ts";
 import { KmError, type Report } from "./errors.ts";
 import { derive, identityText, mintId } from "./identity.ts";
 import type { RecordOptions } from "./km.ts";
-import { canonicalName, clientName } from "./names.ts";
-import { safeProperties } from "./properties.ts";
+import { canonicalName, cleanText, clientName } from "./names.ts";
+import { propertiesText } from "./properties.ts";
 
 /** A command before it is known whose it is: serialised at the call, so what the app changes afterwards does not count. */
 export interface Draft {
@@ -28,7 +28,8 @@ export function draftRecord(
 ): Draft | undefined {
   if (name === undefined || name === null) return draftSet(properties, identity, report);
   if (typeof name === "object" && properties === undefined) return draftSet(name, identity, report);
-  const clean = clientName(name, report);
+  const known = typeof name === "string" ? cleanText(name) : undefined;
+  const clean = known === undefined ? clientName(name, report) : (name as string);
   if (clean instanceof KmError) {
     report(clean);
     // The event is nothing without a name, but the properties are still the person's.
@@ -40,16 +41,14 @@ export function draftRecord(
     return undefined;
   }
   const id = ownId(clean, options?.id, report);
-  const flat = JSON.stringify(safeProperties(properties, report));
-  return sized(
-    { open: `{"type":"record","id":"${id}","time":${time},"name":${JSON.stringify(clean)},"properties":${flat}`, identity },
-    report,
-  );
+  const flat = propertiesText(properties, report);
+  const open = `{"type":"record","id":"${id}","time":${time},"name":${known ?? JSON.stringify(clean)},"properties":${flat}`;
+  return sized({ open, identity }, report);
 }
 
 /** Drafts a set; undefined where no property is left. */
 export function draftSet(properties: unknown, identity: string, report: Report): Draft | undefined {
-  const flat = JSON.stringify(safeProperties(properties, report));
+  const flat = propertiesText(properties, report);
   return flat === "{}"
     ? undefined
     : sized({ open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity }, report);

@@ -14,15 +14,20 @@ export class Gathering {
   /** Their size, in UTF-16 units and newlines: close enough to bytes for so short a time. */
   bytes = 0;
   private readonly ms: number;
+  private readonly most: number;
   private readonly put: (lines: readonly string[]) => Put;
   private lines: string[] = [];
   private all: Put | undefined;
   private settle: (put: Put) => void = () => {};
   private stop: () => void = () => {};
 
-  /** @param ms how long to wait for more; 0: not at all */
-  constructor(ms: number, put: (lines: readonly string[]) => Put) {
+  /**
+   * @param ms how long to wait for more; 0: not at all
+   * @param most how many lines go on at once
+   */
+  constructor(ms: number, most: number, put: (lines: readonly string[]) => Put) {
     this.ms = ms;
+    this.most = most;
     this.put = put;
   }
 
@@ -39,7 +44,9 @@ export class Gathering {
       });
       this.stop = quietTimer(() => this.end(), this.ms);
     }
-    return this.all;
+    const { all } = this;
+    if (this.commands >= this.most) this.end();
+    return all;
   }
 
   /** Puts what has come together. */

@@ -31,3 +31,18 @@ export function clientName(name: unknown, report: (error: KmError) => void): str
   report(new KmError("KM_NAME_TOO_LONG", `${name.length} characters, beginning ${cleaned.slice(0, 40)}`));
   return cleaned.slice(0, MAX_NAME).trim().toWellFormed();
 }
+
+/** Most names that are remembered as clean. An app has some dozens; should one make up ever new ones, it begins anew rather than grow. */
+const MOST_CLEAN = 4096;
+/** The JSON text of names that {@link clientName} leaves as they are: the same few names come with every command. */
+const clean = new Map<string, string>();
+
+/** The JSON text of a name that needs no cleaning; undefined for one that must go through {@link clientName}. */
+export function cleanText(name: string): string | undefined {
+  const text = clean.get(name);
+  if (text !== undefined || name.length > MAX_NAME || name === "" || cleanName(name) !== name) return text;
+  if (clean.size >= MOST_CLEAN) clean.clear();
+  const made = JSON.stringify(name);
+  clean.set(name, made);
+  return made;
+}

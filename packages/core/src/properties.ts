@@ -1,5 +1,5 @@
 import { KmError, type Report } from "./errors.ts";
-import { clientName } from "./names.ts";
+import { cleanText, clientName } from "./names.ts";
 
 /** Properties as they cross the wire: flat, by name. Numbers are finite. */
 export type Properties = Record<string, string | number | boolean>;
@@ -28,6 +28,43 @@ export function safeProperties(input: unknown, report: Report): Properties {
   }
   new Flattener(out, report).object(input, "", []);
   return out;
+}
+
+/** The JSON text of {@link safeProperties}. What nearly every command has, a flat object of plain values under clean names, is written straight away. */
+export function propertiesText(input: unknown, report: Report): string {
+  return plainText(input) ?? JSON.stringify(safeProperties(input, report));
+}
+
+/** The JSON text of a flat object of plain values, or undefined for whatever needs a closer look. Reports nothing. */
+function plainText(input: unknown): string | undefined {
+  if (input === undefined || input === null) return "{}";
+  if (typeof input !== "object") return undefined;
+  const prototype = Object.getPrototypeOf(input);
+  if (prototype !== Object.prototype && prototype !== null) return undefined;
+  const keys = Object.keys(input);
+  if (keys.length > MAX_PROPERTIES) return undefined;
+  let out = "";
+  try {
+    for (const key of keys) {
+      const name = cleanText(key);
+      const value = (input as Record<string, unknown>)[key];
+      if (name === undefined) return undefined;
+      if (value === undefined || value === null) continue;
+      const text = plainValue(value);
+      if (text === undefined) return undefined;
+      out += out === "" ? `${name}:${text}` : `,${name}:${text}`;
+    }
+  } catch {
+    // A getter that throws costs its property alone.
+    return undefined;
+  }
+  return `{${out}}`;
+}
+
+function plainValue(value: unknown): string | undefined {
+  if (typeof value === "string") return value.length <= MAX_VALUE && value.isWellFormed() ? JSON.stringify(value) : undefined;
+  if (typeof value === "number") return Number.isFinite(value) ? String(value === 0 ? 0 : value) : undefined;
+  return typeof value === "boolean" ? String(value) : undefined;
 }
 
 class Flattener {
