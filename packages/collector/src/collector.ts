@@ -12,7 +12,7 @@ import {
   type Reporter,
   type Transport,
 } from "@kmkit/core";
-import { lmdbStorage } from "@kmkit/node";
+import { fileStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
 import { createAccess, type Key } from "./keys.ts";
@@ -110,7 +110,7 @@ async function openDirectory(directory: string, reporter: Reporter): Promise<{ s
   const engine = await openChdb(join(directory, "store"));
   try {
     const store = await openStore(engine);
-    const storage = lmdbStorage(join(directory, "outbox"), reporter);
+    const storage = fileStorage(join(directory, "outbox"), reporter, { ...limits, spare: 0 });
     const outbox = createOutbox(storage, storeTransport(store), limits, reporter.report);
     // Opens it: the first reading must already show what an earlier process acknowledged but had not stored yet.
     await storage.head(1, 1);

@@ -1,4 +1,5 @@
 import type { OutboxStats } from "./outbox.ts";
+import type { Waiting } from "./storage.ts";
 
 /** What became of an outbox's commands, to the last one. */
 export class Counts {
@@ -19,9 +20,8 @@ export class Counts {
   }
 
   /** The balance, with what waits. */
-  stats({ commands: kept, bytes: keptBytes }: { commands: number; bytes: number }): Omit<OutboxStats, "durable" | "fault"> {
+  stats({ commands: kept, bytes: keptBytes, found, handed }: Waiting): Omit<OutboxStats, "durable" | "fault"> {
     const { recorded, sent, refused } = this;
-    // Where several processes share a directory, one may send what another recorded: then `found` is a lower bound.
-    return { recorded, found: Math.max(0, sent + kept + this.dropped - recorded), sent, kept, keptBytes, refused: { ...refused } };
+    return { recorded, found, sent, handed, kept, keptBytes, refused: { ...refused } };
   }
 }

@@ -19,7 +19,7 @@ export interface Runtime {
 }
 
 /** Most bytes that wait in memory by default. */
-const MEMORY_BYTES = 32 << 20;
+export const MEMORY_BYTES: number = 32 << 20;
 
 /**
  * Makes a client on any runtime. On Node take `createKm` of `@kmkit/node`: there the outbox is durable.

@@ -5,7 +5,7 @@ import { KmError, type Report } from "./errors.ts";
 import { Gathering, type Put } from "./gathering.ts";
 import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
-import type { DeadLetter, OutboxStorage } from "./storage.ts";
+import type { DeadLetter, OutboxStorage, Waiting } from "./storage.ts";
 import { Alarm, LOST, within } from "./timer.ts";
 import { backoff, type Verdict } from "./verdict.ts";
 
@@ -48,18 +48,35 @@ class DeliveringOutbox implements Outbox {
     this.limits = limits;
     this.report = report;
     this.gathering = new Gathering(limits.gather, limits.batchCommands, (lines) => this.keepAll(lines));
-    storage.found(() => this.wake(0));
+    storage.watch({
+      found: () => this.wake(0),
+      lost: (count, error) => {
+        this.counts.refuse(error.code, count);
+        this.report(error);
+      },
+    });
   }
 
   put(lines: readonly string[]): Put {
     if (lines.length === 0) return Promise.resolve(undefined);
-    const error = this.refusal(lines);
-    if (error !== undefined) {
-      this.refuse(error, lines.length);
-      return Promise.resolve(error);
+    const room = this.closed ? 0 : this.room(lines);
+    this.counts.recorded += room;
+    if (room === lines.length) return this.gathering.add(lines);
+    const error = this.closed ? new KmError("KM_CLIENT_CLOSED") : new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`);
+    this.refuse(error, lines.length - room);
+    return room === 0 ? Promise.resolve(error) : this.gathering.add(lines.slice(0, room)).then((other) => other ?? error);
+  }
+
+  /** How many of the lines there is room for, the first ones. */
+  private room(lines: readonly string[]): number {
+    let left = this.limits.maxBytes - this.waiting().bytes;
+    let count = 0;
+    for (const line of lines) {
+      left -= line.length + 1;
+      if (left < 0) break;
+      count += 1;
     }
-    this.counts.recorded += lines.length;
-    return this.gathering.add(lines);
+    return count;
   }
 
   /** Cuts lines into entries no larger than a batch, and keeps them. */
@@ -83,17 +100,10 @@ class DeliveringOutbox implements Outbox {
     this.storage.spill();
   }
 
-  private refusal(lines: readonly string[]): KmError | undefined {
-    if (this.closed) return new KmError("KM_CLIENT_CLOSED");
-    let bytes = this.waiting().bytes;
-    for (const line of lines) bytes += line.length + 1;
-    return bytes > this.limits.maxBytes ? new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`) : undefined;
-  }
-
   /** What waits: kept, or about to be. */
-  private waiting(): { commands: number; bytes: number } {
-    const { commands, bytes } = this.storage.waiting();
-    return { commands: commands + this.gathering.commands, bytes: bytes + this.gathering.bytes };
+  private waiting(): Waiting {
+    const waiting = this.storage.waiting();
+    return { ...waiting, commands: waiting.commands + this.gathering.commands, bytes: waiting.bytes + this.gathering.bytes };
   }
 
   private unwritable(entry: Entry, cause: unknown): KmError {
@@ -154,6 +164,7 @@ class DeliveringOutbox implements Outbox {
         });
         if (waits !== undefined) return this.pause(waits);
         this.failures = 0;
+        if (this.fault !== undefined) this.storage.note(undefined);
         this.fault = undefined;
         if (letters.length > 0) await this.storage.setAside(letters);
         await this.storage.remove(held);
@@ -171,9 +182,11 @@ class DeliveringOutbox implements Outbox {
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
     this.notBefore = performance.now() + (after ?? backoff(this.failures));
     this.failures = Math.min(this.failures + 1, 16);
+    const fault = detail === undefined ? code : `${code}: ${detail}`;
     // Once an outage, however many tries it takes.
     if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
-    this.fault = detail === undefined ? code : `${code}: ${detail}`;
+    if (this.fault !== fault) this.storage.note(fault);
+    this.fault = fault;
   }
 
   async flush(deadlineMs = 5000, atFault: "retry" | "return" = "retry"): Promise<Flushed> {

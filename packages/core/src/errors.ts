@@ -42,11 +42,12 @@ export const codes = {
   // Delivery.
   KM_OUTBOX_FULL: "The outbox has reached maxBytes; new commands are refused until the collector takes the waiting ones.",
   KM_OUTBOX_MEMORY:
-    "The outbox directory cannot be written, or the package lmdb not be loaded, so commands wait in memory only and are lost if the process dies.",
-  KM_OUTBOX_BROKEN: "The outbox file could not be read; it was moved aside and a new one begun.",
+    "The outbox directory cannot be written, so commands wait in memory only and are lost if the process dies; give outbox a directory on a volume.",
+  KM_OUTBOX_BROKEN: "Lines of the outbox are damaged or gone and cannot be sent; what is left of them was moved aside, and all others go on.",
   KM_OUTBOX_SHARED:
     "Another client of this process keeps other commands in this outbox directory; give each url and key a directory of its own.",
-  KM_OUTBOX_UNWRITABLE: "The outbox could not be written (disk full?); the commands were refused.",
+  KM_OUTBOX_UNWRITABLE:
+    "The outbox could not be written (disk full?); a client's commands wait in memory as far as there is room, others were refused.",
   KM_COLLECTOR_UNREACHABLE: "The collector cannot be reached; commands wait in the outbox and are sent when it is back.",
   KM_COLLECTOR_BUSY: "The collector asks to wait; commands stay in the outbox and are sent later.",
   KM_URL_INVALID: "The collector's url must begin with http:// or https://; commands wait in the outbox until it is put right.",

@@ -12,14 +12,16 @@ export interface Flushed {
   readonly dropped: number;
 }
 
-/** Counts of commands. To the last one: `recorded + found = sent + kept + refused`, where one process owns the directory. */
+/** Counts of commands. To the last one: `recorded + found = sent + handed + kept + refused`. */
 export interface OutboxStats {
   /** Handed to this outbox. */
   readonly recorded: number;
-  /** Found waiting in the directory when it was opened: left by an earlier process, or put by another one. */
+  /** Found waiting in the directory: left by an earlier process, or put by another one. */
   readonly found: number;
   /** Taken by the receiver. */
   readonly sent: number;
+  /** Recorded here, and sent by another process that shares the directory. */
+  readonly handed: number;
   /** Waiting. */
   readonly kept: number;
   /** Bytes that wait. */
@@ -70,12 +72,12 @@ export interface OutboxLimits {
   readonly timeout: number;
 }
 
-/** A client's limits: a batch is 500 commands, 256 KB or 100 ms; what is put is on its way to the disk within 5 ms. */
+/** A client's limits: a batch is 500 commands, 256 KB or 100 ms; what is put is on its way to the disk within 10 ms. */
 export const clientLimits: OutboxLimits = {
   maxBytes: 256 << 20,
   batchCommands: 500,
   batchBytes: 256 << 10,
-  gather: 5,
+  gather: 10,
   linger: 100,
   timeout: 10_000,
 };

@@ -1,4 +1,5 @@
 import type { Entry } from "./batch.ts";
+import type { KmError } from "./errors.ts";
 
 /** An entry as it waits, with the key by which it is removed. */
 export interface Held extends Entry {
@@ -14,6 +15,24 @@ export interface DeadLetter {
   readonly time: number;
 }
 
+/** What is told of a storage that others write to as well. */
+export interface StorageWatcher {
+  /** Entries wait that were not put here: left by an earlier process, or by another one. */
+  found(): void;
+  /** So many commands were kept and cannot be read any more. */
+  lost(count: number, error: KmError): void;
+}
+
+/** What waits in a storage. */
+export interface Waiting {
+  readonly commands: number;
+  readonly bytes: number;
+  /** Commands that were not put here and wait here, or were sent from here. */
+  readonly found: number;
+  /** Commands that were put here, and that another process has sent. */
+  readonly handed: number;
+}
+
 /** Where an outbox keeps what waits. Core has one in memory, `@kmkit/node` one on disk; the policy above it is the same ({@link Outbox}). */
 export interface OutboxStorage {
   /** Whether entries survive the death of the process. */
@@ -22,18 +41,20 @@ export interface OutboxStorage {
   put(entry: Entry): Promise<void>;
   /** Make everything put so far safe at once: the process ends. */
   spill(): void;
-  /** Do this when entries turn up that were not put here: left by an earlier process, or by another one that died. */
-  found(work: () => void): void;
+  /** Tell this watcher what befalls the storage from outside. */
+  watch(watcher: StorageWatcher): void;
   /** The oldest entries, at least one if any waits, otherwise no more than fits both bounds. */
   head(commands: number, bytes: number): Promise<readonly Held[]>;
   remove(entries: readonly Held[]): Promise<void>;
   setAside(letters: readonly DeadLetter[]): Promise<void>;
   /** What waits here, put by any process, as far as known. */
-  waiting(): { readonly commands: number; readonly bytes: number };
+  waiting(): Waiting;
   /** Become the one sender among the processes that share this storage; false while another one is. */
   lease(): Promise<boolean>;
   /** Let another process send. */
   release(): Promise<void>;
+  /** Write down the fault of delivery, or that it is over, for whoever looks at the storage from outside. */
+  note(fault: string | undefined): void;
   close(): Promise<void>;
 }
 
@@ -56,7 +77,7 @@ export function memoryStorage(): OutboxStorage {
       bytes += entry.bytes.length;
     },
     spill: () => {},
-    found: () => {},
+    watch: () => {},
     head: async (most, size) => takeHead(held.values(), most, size),
     remove: async (entries) => {
       for (const { key, count, bytes: gone } of entries) {
@@ -69,9 +90,10 @@ export function memoryStorage(): OutboxStorage {
       letters.push(...more);
       letters.splice(0, letters.length - MOST_LETTERS);
     },
-    waiting: () => ({ commands, bytes }),
+    waiting: () => ({ commands, bytes, found: 0, handed: 0 }),
     lease: async () => true,
     release: async () => {},
+    note: () => {},
     close: async () => {},
   };
 }

@@ -1,7 +1,7 @@
-import { type Client, type ClientOptions, createKm as createClient, KmError, memoryStorage } from "@kmkit/core";
+import { type Client, type ClientOptions, clientLimits, createKm as createClient, KmError, MEMORY_BYTES, memoryStorage } from "@kmkit/core";
 import { withDefaults } from "./defaults.ts";
 import { drainAtEnd } from "./drain.ts";
-import { lmdbStorage } from "./lmdb.ts";
+import { fileStorage } from "./outbox/filestorage.ts";
 import { httpPost, threadGzip } from "./post.ts";
 
 interface Shared {
@@ -38,7 +38,7 @@ export function createKm(options: ClientOptions = {}): Client {
     { ...options, url, key },
     {
       storage: (reporter) => {
-        const storage = directory === false ? memoryStorage() : lmdbStorage(directory, reporter);
+        const storage = directory === false ? memoryStorage() : fileStorage(directory, reporter, { ...clientLimits, spare: MEMORY_BYTES });
         const close = storage.close.bind(storage);
         storage.close = () => {
           if (clients.get(place)?.client === client) clients.delete(place);

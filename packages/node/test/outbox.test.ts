@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createReporter, type KmError } from "@kmkit/core";
+import { clientLimits, createReporter, type KmError } from "@kmkit/core";
 import { type Receiver, startChild, startReceiver } from "@kmkit/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createKm, lmdbStorage } from "../src/index.ts";
+import { createKm, fileStorage } from "../src/index.ts";
 
 const cwd = import.meta.dirname;
 let receiver: Receiver;
@@ -42,7 +42,13 @@ describe("the durable outbox", () => {
     expect(readdirSync(directory)).toContain(".gitignore");
     // Other users of the machine cannot read what visitors did.
     expect(statSync(directory).mode & 0o077).toBe(0);
-    expect(statSync(join(directory, "data.mdb")).mode & 0o077).toBe(0);
+    receiver.mode("status:503");
+    const later = createKm(options());
+    later.as("bob").record("Kept");
+    await later.close(50);
+    const files = readdirSync(directory).filter((name) => name.endsWith(".ndjson"));
+    expect(files).toHaveLength(1);
+    for (const name of files) expect(statSync(join(directory, name)).mode & 0o077).toBe(0);
   });
 
   it("creates no directory until the first command", async () => {
@@ -126,37 +132,40 @@ describe("the durable outbox", () => {
   });
 
   it.each([
-    ["noise", () => Buffer.alloc(16_384, "noise")],
-    ["a few bytes", () => Buffer.from("x")],
-    ["a file that was cut off", (whole: Buffer) => whole.subarray(0, whole.length - 8192)],
-  ])("%s in place of the outbox is moved aside, and the app goes on", async (_, spoil) => {
+    ["noise", () => Buffer.alloc(16_384, "noise"), 0],
+    ["a few bytes", () => Buffer.from("x"), 0],
+    ["nothing", () => Buffer.alloc(0), 0],
+    ["a file that was cut off", (whole: Buffer) => whole.subarray(0, whole.length - 200), 298],
+    ["a file with noise in its middle", (whole: Buffer) => Buffer.concat([whole.subarray(0, 290), Buffer.alloc(50, 0xff), whole.subarray(340)]), 299],
+  ])("%s in place of a file of the outbox costs the broken lines alone, and the app goes on", async (_, spoil, left) => {
     receiver.mode("status:503");
     const before = createKm(options());
-    for (let n = 0; n < 300; n += 1) before.as("bob").record(`E${n}`);
+    for (let n = 0; n < 300; n += 1) before.as("bob").record(`E${String(n).padStart(3, "0")}`);
     await before.flush(50);
     await before.close(50);
-    const file = join(directory, "data.mdb");
-    writeFileSync(file, spoil(readFileSync(file)));
+    const [name = ""] = readdirSync(directory).filter((one) => one.endsWith(".ndjson"));
+    writeFileSync(join(directory, name), spoil(readFileSync(join(directory, name))));
     receiver.mode("accept");
     errors.length = 0;
     const client = createKm(options());
     client.as("bob").record("On");
-    expect(await client.close()).toMatchObject({ sent: 1, kept: 0, dropped: 0 });
+    expect(await client.close()).toMatchObject({ sent: left + 1, kept: 0 });
     expect(codes()).toEqual(["KM_OUTBOX_BROKEN"]);
-    expect(readdirSync(directory).some((name) => name.includes(".broken-"))).toBe(true);
+    expect(client.stats()).toMatchObject({ recorded: 1, found: 300, sent: left + 1, refused: { KM_OUTBOX_BROKEN: 300 - left }, kept: 0 });
+    expect(new Set(names()).size).toBe(left + 1);
   });
 
   it("one sender at a time: a second process waits, and takes over at once when the first is killed", async () => {
     const holder = startChild(
-      `import { lmdbStorage } from "../dist/index.js";
-       const storage = lmdbStorage(process.env.DIRECTORY, { report: console.error, hint() {} });
+      `import { fileStorage } from "../dist/index.js";
+       const storage = fileStorage(process.env.DIRECTORY, { report: console.error, hint() {} }, { batchCommands: 500, batchBytes: 1e5, spare: 0 });
        await storage.put({ bytes: Buffer.from("{}\\n"), count: 1 });
        console.log("lease", await storage.lease());
        setInterval(() => {}, 1000);`,
       { cwd, env: { DIRECTORY: directory } },
     );
     expect(await holder.line("lease")).toBe("true");
-    const storage = lmdbStorage(directory, createReporter({ development: false, print: () => {} }));
+    const storage = fileStorage(directory, createReporter({ development: false, print: () => {} }), { ...clientLimits, spare: 0 });
     expect(await storage.lease()).toBe(false);
     holder.process.kill("SIGKILL");
     await holder.ended;
