@@ -22,14 +22,16 @@ export function cutEntries(lines: readonly string[], commands: number, bytes: nu
   const out: Entry[] = [];
   let start = 0;
   let size = 0;
-  for (const [index, line] of lines.entries()) {
+  let index = 0;
+  for (const { length } of lines) {
     // In UTF-16 units, of which one is a byte at the least.
-    if (index > start && (index - start >= commands || size + line.length + 1 > bytes)) {
+    if (index > start && (index - start >= commands || size + length + 1 > bytes)) {
       out.push(...halved(lines.slice(start, index), bytes));
       start = index;
       size = 0;
     }
-    size += line.length + 1;
+    size += length + 1;
+    index += 1;
   }
   if (start < lines.length) out.push(...halved(start === 0 ? lines : lines.slice(start), bytes));
   return out;

@@ -3,7 +3,7 @@ import { KmError, type Report } from "./errors.ts";
 import { derive, identityText, mintId } from "./identity.ts";
 import type { RecordOptions } from "./km.ts";
 import { canonicalName, cleanText, clientName } from "./names.ts";
-import { propertiesText } from "./properties.ts";
+import { jsonText, propertiesText } from "./properties.ts";
 
 /** A command before it is known whose it is: serialised at the call, so what the app changes afterwards does not count. */
 export interface Draft {
@@ -15,7 +15,7 @@ export interface Draft {
 
 /** The command's JSON text, as it waits in the outbox and crosses the wire. */
 export function lineOf(draft: Draft): string {
-  return `${draft.open},"identity":${JSON.stringify(draft.identity)}}`;
+  return `${draft.open},"identity":${jsonText(draft.identity)}}`;
 }
 
 /** Drafts a record or, without a name, a set. Returns undefined for what is no command, after reporting why. */
@@ -35,12 +35,13 @@ export function draftRecord(
     // The event is nothing without a name, but the properties are still the person's.
     return draftSet(properties, identity, report);
   }
-  const time = options?.time === undefined ? Date.now() : timeOf(options.time);
+  const now = Date.now();
+  const time = options?.time === undefined ? now : timeOf(options.time, now);
   if (time instanceof KmError) {
     report(new KmError(time.code, `${clean}: ${time.detail}`));
     return undefined;
   }
-  const id = ownId(clean, options?.id, report);
+  const id = options?.id === undefined ? mintId(now) : ownId(clean, options.id, report);
   const flat = propertiesText(properties, report);
   const open = `{"type":"record","id":"${id}","time":${time},"name":${known ?? JSON.stringify(clean)},"properties":${flat}`;
   return sized({ open, identity }, report);
@@ -81,7 +82,6 @@ export function aliasTexts(a: unknown, b: unknown, junk: (identity: string) => b
 
 /** The app's own id makes its retry harmless: a UUIDv5 of it and the name, so that one webhook may record several things. */
 function ownId(name: string, id: unknown, report: Report): string {
-  if (id === undefined) return mintId();
   if (typeof id === "string" && id !== "") return derive("id", canonicalName(name), id);
   report(new KmError("KM_ID_INVALID", `${name}: ${typeof id}`));
   return mintId();

@@ -4,6 +4,9 @@ import { quietTimer } from "./timer.ts";
 /** What becomes of lines that were put. */
 export type Put = Promise<KmError | undefined>;
 
+/** After so many rounds in which nothing came the timer rests. */
+const IDLE_ROUNDS = 100;
+
 /**
  * Lines of some requests that are put together: one entry for all of them costs the storage as much as one for each. They wait for each other
  * some milliseconds at the most, and are counted from the first moment on.
@@ -19,7 +22,9 @@ export class Gathering {
   private lines: string[] = [];
   private all: Put | undefined;
   private settle: (put: Put) => void = () => {};
-  private stop: () => void = () => {};
+  /** Whether the timer goes: it goes on from round to round, so that no command has to start it. */
+  private going = false;
+  private idle = 0;
 
   /**
    * @param ms how long to wait for more; 0: not at all
@@ -38,12 +43,10 @@ export class Gathering {
       this.bytes += line.length + 1;
     }
     this.commands += lines.length;
-    if (this.all === undefined) {
-      this.all = new Promise((resolve) => {
-        this.settle = resolve;
-      });
-      this.stop = quietTimer(() => this.end(), this.ms);
-    }
+    this.all ??= new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    if (!this.going) this.go();
     const { all } = this;
     if (this.commands >= this.most) this.end();
     return all;
@@ -52,12 +55,22 @@ export class Gathering {
   /** Puts what has come together. */
   end(): void {
     if (this.all === undefined) return;
-    this.stop();
     this.all = undefined;
     const { lines } = this;
     this.lines = [];
     this.commands = 0;
     this.bytes = 0;
     this.settle(this.put(lines));
+  }
+
+  private go(): void {
+    this.going = true;
+    quietTimer(() => {
+      this.idle = this.all === undefined ? this.idle + 1 : 0;
+      this.end();
+      if (this.idle < IDLE_ROUNDS) return this.go();
+      this.going = false;
+      this.idle = 0;
+    }, this.ms);
   }
 }

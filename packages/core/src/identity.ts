@@ -76,6 +76,10 @@ const junk = new Set([
   ...["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"],
 ]);
 
+/** With which letters (a bit each, by the last five of the code) the placeholders of a length begin: most identities need no closer look. */
+const beginnings = new Uint32Array(41);
+for (const text of junk) beginnings[text.length] = (beginnings[text.length] as number) | (1 << (text.charCodeAt(0) & 31));
+
 /**
  * Whether an identity is a placeholder (`undefined`, `null`, `guest`, the nil UUID and the like, in any case). One such name would tie
  * thousands of strangers together. The option `junk` replaces this rule.
@@ -84,7 +88,12 @@ const junk = new Set([
  * isJunk("[object Object]"); // true
  */
 export function isJunk(identity: string): boolean {
-  return identity.length <= 40 && junk.has(identity.trim().toLowerCase());
+  const { length } = identity;
+  if (length > 40) return false;
+  const first = identity.charCodeAt(0);
+  const trimmed = first > 32 && first < 127 && identity.charCodeAt(length - 1) > 32;
+  if (trimmed && ((beginnings[length] as number) & (1 << (first & 31))) === 0) return false;
+  return junk.has(identity.trim().toLowerCase());
 }
 
 /**
@@ -108,22 +117,23 @@ export function derive(...parts: readonly string[]): string {
   return v5(JSON.stringify(parts), namespace);
 }
 
-/** Random hex digits from a pool: one call to the random generator serves hundreds of ids. */
+/** Two hex digits of each byte. */
+const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** Random hex digits: one call to the random generator serves hundreds of ids. */
 let pool = "";
 let used = 0;
 
-function randomHex(digits: number): string {
-  if (used + digits > pool.length) {
+/** Makes sure that so many digits are in the pool, and returns where they begin. */
+function randomDigits(count: number): number {
+  if (used + count > pool.length) {
     pool = "";
     for (const byte of crypto.getRandomValues(new Uint8Array(4096))) pool += hex[byte];
     used = 0;
   }
-  used += digits;
-  return pool.slice(used - digits, used);
+  used += count;
+  return used - count;
 }
-
-/** Two hex digits of each byte. */
-const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
  * A UUIDv7 (RFC 9562 §5.7) written straight as text, since every command has one: the package `uuid` makes the bytes first and takes twice as long.
@@ -131,9 +141,10 @@ const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toS
  * @param middle the 12 bits behind the version, as three hex digits
  */
 function version7(time: string, middle: string): string {
-  const random = randomHex(15);
+  const at = randomDigits(16);
   // The variant is the two bits `10`.
-  return `${time}-7${middle}-${"89ab"[random.charCodeAt(0) & 3]}${random.slice(0, 3)}-${random.slice(3)}`;
+  const variant = "89ab"[pool.charCodeAt(at) & 3];
+  return `${time}-7${middle}-${variant}${pool.slice(at + 1, at + 4)}-${pool.slice(at + 4, at + 16)}`;
 }
 
 /** 48 bits of milliseconds as they stand at the beginning of a UUIDv7. */
@@ -144,24 +155,26 @@ function timeText(ms: number): string {
 
 /** A fresh anonymous identity: a stamped UUIDv7 (RFC 9562 §5.7) with 58 random bits, since whoever knows it can pose as this visitor. */
 export function mintAnonymous(): string {
-  return stamped(version7(timeText(Date.now()), randomHex(3)));
+  const at = randomDigits(3);
+  const middle = pool.slice(at, at + 3);
+  return stamped(version7(timeText(Date.now()), middle));
 }
 
 let last = 0;
 let lastText = "";
-let counter = 0;
+let counter = 0xfff;
 
 /**
  * A new id of a command: a UUIDv7 whose counter makes the ids of one process sort in the order they were made, also within a millisecond. It begins
  * at random below 1,024; where 3,000 ids in a millisecond use it up, the time runs ahead of the clock (RFC 9562 §6.2).
+ *
+ * @param now ms since the epoch
  */
-export function mintId(): string {
-  const now = Date.now();
-  counter += 1;
-  if (now > last || counter > 0xfff) {
-    last = Math.max(now, last + (counter > 0xfff ? 1 : 0));
+export function mintId(now: number = Date.now()): string {
+  if (now > last || counter === 0xfff) {
+    last = Math.max(now, last + 1);
     lastText = timeText(last);
-    counter = Number.parseInt(randomHex(3), 16) & 0x3ff;
-  }
-  return version7(lastText, counter.toString(16).padStart(3, "0"));
+    counter = Math.floor(Math.random() * 1024);
+  } else counter += 1;
+  return version7(lastText, `${hex[counter >> 4]}${hex[(counter & 15) << 4]?.[0]}`);
 }

@@ -222,7 +222,8 @@ class FileStorage implements OutboxStorage {
     const data = writer.entries.length === 1 ? writer.entries[0]?.bytes : Buffer.concat(writer.entries.map((entry) => entry.bytes));
     const segment = new Segment(this.directory, stem, true, { count, bytes }, data);
     // Where that fails (somebody has deleted the file) it is written anew from memory.
-    const done = count === 0 ? unlink(writer.path) : rename(writer.path, segment.path).then(() => segment.isAt(segment.sealedName));
+    const name = count === 0 ? "" : segment.newName;
+    const done = count === 0 ? unlink(writer.path) : rename(writer.path, this.path(name)).then(() => segment.isAt(name));
     await done.catch(() => {});
     this.writers.delete(writer);
     if (count > 0) this.segments.add(segment);

@@ -1,8 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { readFile, rename, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import type { Entry, Held } from "@kmkit/core";
-import { type SealedName, sealedName } from "./names.ts";
+import { parseSealed, type SealedName, sealedName } from "./names.ts";
 import { lookThrough } from "./soundness.ts";
 
 const newline = 10;
@@ -44,13 +45,13 @@ export class Segment {
     return segment;
   }
 
-  /** The name that tells what is in it. */
-  get sealedName(): string {
-    return sealedName(this.stem, this.count, this.bytes);
+  /** The name by which what is in memory is sealed. */
+  get newName(): string {
+    return sealedName(this.stem, this.count, this.data as Uint8Array);
   }
 
-  get path(): string {
-    return join(/* turbopackIgnore: true */ this.directory, this.name ?? this.sealedName);
+  private path(name: string): string {
+    return join(/* turbopackIgnore: true */ this.directory, name);
   }
 
   /**
@@ -62,10 +63,14 @@ export class Segment {
     if (this.data !== undefined || this.name === undefined) return 0;
     let file: Uint8Array;
     try {
-      file = await readFile(this.path);
+      file = await readFile(this.path(this.name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
+    }
+    if (crc32(file) === parseSealed(this.name)?.sum) {
+      this.data = file.subarray(this.sent);
+      return 0;
     }
     const looked = lookThrough(file.subarray(this.sent));
     if (looked.broken.length > 0) await broken(looked.broken);
@@ -102,22 +107,22 @@ export class Segment {
       return;
     }
     this.data = undefined;
-    if (this.name !== undefined) await unlink(this.path).catch(() => {});
+    if (this.name !== undefined) await unlink(this.path(this.name)).catch(() => {});
   }
 
   /** Puts what is in memory alone on disk. */
   async persist(): Promise<void> {
-    const name = this.sealedName;
-    const path = join(/* turbopackIgnore: true */ this.directory, name);
-    await writeFile(`${path}.part`, this.data as Uint8Array, { mode: 0o600 });
-    await rename(`${path}.part`, path);
+    const name = this.newName;
+    const part = this.path(`${name}.part`);
+    await writeFile(part, this.data as Uint8Array, { mode: 0o600 });
+    await rename(part, this.path(name));
     this.isAt(name);
   }
 
   /** The same before it returns, as far as the disk takes it: the process ends. */
   persistSync(): void {
     try {
-      writeFileSync(this.path, this.data as Uint8Array, { mode: 0o600 });
+      writeFileSync(this.path(this.newName), this.data as Uint8Array, { mode: 0o600 });
     } catch {}
   }
 

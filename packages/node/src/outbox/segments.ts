@@ -121,15 +121,15 @@ export class Segments {
     try {
       if (isAtWork(owner, this.me, (await stat(path)).mtimeMs)) return undefined;
       const { count, bytes, broken } = lookThrough(await readFile(path));
-      const sealed = { name: sealedName(stem, count, bytes.length), token: owner.token, count, bytes: bytes.length };
+      const sealed = sealedName(stem, count, bytes);
       if (broken.length > 0) {
         await this.setAside(broken);
         await writeFile(path, bytes);
         this.lost(0, BROKEN);
       }
       // Several may try: one succeeds.
-      await (count === 0 ? unlink(path) : rename(path, join(/* turbopackIgnore: true */ this.directory, sealed.name)));
-      return count === 0 ? undefined : sealed;
+      await (count === 0 ? unlink(path) : rename(path, join(/* turbopackIgnore: true */ this.directory, sealed)));
+      return count === 0 ? undefined : parseSealed(sealed);
     } catch {
       // Gone, or not to be read now: whoever looks next time sees.
       return undefined;

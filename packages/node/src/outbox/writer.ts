@@ -52,7 +52,8 @@ export class Writer {
       this.idle = new Promise((end) => {
         this.settle = end;
       });
-      this.next();
+      // Not within the app's own work, and together with what else comes in this turn.
+      setImmediate(() => this.next());
     });
   }
 
