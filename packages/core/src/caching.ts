@@ -35,7 +35,8 @@ export function sharing(exchange: Exchange, now: number = Date.now()): Sharing {
 
 /** The `Cache-Control` that keeps shared caches from storing an answer that is only `stored`: `public` goes, `private` comes, the rest stays. */
 export function privately(cacheControl: string | undefined): string {
-  const rest = (cacheControl ?? "")
+  if (cacheControl === undefined) return "private";
+  const rest = cacheControl
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "" && !/^(public|private)\b/i.test(part));

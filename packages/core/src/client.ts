@@ -58,7 +58,9 @@ export class Client implements KmClient {
   private readonly leftOut: Partial<Record<LeftOut, number>> = {};
   private readonly tied = new Map<string, string>();
   private readonly owed = new Map<string, string>();
-  private readonly pending = new Map<Pending, number>();
+  /** Those that wait since the last sweep, and those that did so before. */
+  private pending = new Set<Pending>();
+  private waiting = new Set<Pending>();
   /** When the next sweep is due. */
   private sweepAt = Number.NEGATIVE_INFINITY;
   /** What jobs have recorded in this tick. */
@@ -89,7 +91,7 @@ export class Client implements KmClient {
   private putAll(): void {
     this.putTick();
     // A copy: a request that must still wait comes back into the list.
-    for (const pending of [...this.pending.keys()]) this.put(pending);
+    for (const pending of [...this.waiting, ...this.pending]) this.put(pending);
   }
 
   /**
@@ -113,7 +115,7 @@ export class Client implements KmClient {
 
   /** Remember that commands wait, so that they leave even if the request never ends. */
   watch(pending: Pending): void {
-    if (!this.pending.has(pending)) this.pending.set(pending, performance.now());
+    this.pending.add(pending);
     if (performance.now() >= this.sweepAt + LOST) this.sweepLater();
   }
 
@@ -140,23 +142,26 @@ export class Client implements KmClient {
 
   /** Put what is ready into the outbox. */
   put(pending: Pending): void {
-    this.pending.delete(pending);
+    if (!this.pending.delete(pending)) this.waiting.delete(pending);
     void this.outbox.put(pending.take(false));
   }
 
   /** Put everything into the outbox and make it safe at once: the process ends. */
   spill(): void {
     this.putTick();
-    for (const pending of this.pending.keys()) void this.outbox.put(pending.take(true));
+    for (const pending of [...this.waiting, ...this.pending]) void this.outbox.put(pending.take(true));
+    this.waiting.clear();
     this.pending.clear();
     this.outbox.spill();
   }
 
   private sweep(): void {
     this.sweepAt = Number.NEGATIVE_INFINITY;
-    const old = performance.now() - PATIENCE;
-    for (const [pending, since] of [...this.pending]) if (since <= old) this.put(pending);
-    if (this.pending.size > 0 && this.sweepAt < performance.now()) this.sweepLater();
+    const old = this.waiting;
+    this.waiting = this.pending;
+    this.pending = new Set();
+    for (const pending of old) this.put(pending);
+    if (this.waiting.size > 0 && this.sweepAt < performance.now()) this.sweepLater();
   }
 
   /**

@@ -11,11 +11,12 @@ export function writeCookies(
   pair: Pair | undefined,
   writing: Writing,
 ): void {
-  const { domain, ...options } = cookie;
-  const host = exchange.header("host");
-  const scope = domain === undefined ? undefined : applicableDomain(domain, host);
-  if (domain !== undefined && scope === undefined) {
-    reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
+  const { domain } = cookie;
+  let scope: string | undefined;
+  if (domain !== undefined) {
+    const host = exchange.header("host");
+    scope = applicableDomain(domain, host);
+    if (scope === undefined) reporter.hint("cookie domain", () => new KmError("KM_COOKIE_DOMAIN_IGNORED", `${domain} on ${host}`));
   }
-  for (const line of pairLines(pair, options, exchange.secure, scope, writing)) exchange.setCookie(line);
+  for (const line of pairLines(pair, cookie, exchange.secure, scope, writing)) exchange.setCookie(line);
 }

@@ -42,6 +42,10 @@ const clients = [
 ];
 
 let pattern: RegExp | undefined;
+/** What was found of the agents seen last: the same few come with nearly every request, and the pattern is large. */
+const found = new Map<string, boolean>();
+/** Should somebody send ever new ones, it begins anew rather than grow. */
+const MOST_FOUND = 500;
 
 /**
  * Whether a visitor's user agent declares itself a crawler: isbot's list without HTTP libraries and headless browsers, which are visitors. Only
@@ -52,7 +56,15 @@ let pattern: RegExp | undefined;
  * isCrawler("curl/8.5.0");                                      // false
  */
 export function isCrawler(userAgent: string): boolean {
-  // Made at the first question: it costs about a millisecond.
-  pattern ??= new RegExp(list.filter((part) => !clients.some((client) => new RegExp(part, "i").test(client))).join("|"), "i");
-  return pattern.test(userAgent.slice(0, 512));
+  if (userAgent === "") return false;
+  const agent = userAgent.length > 512 ? userAgent.slice(0, 512) : userAgent;
+  let crawler = found.get(agent);
+  if (crawler === undefined) {
+    // Made at the first question: it costs about a millisecond.
+    pattern ??= new RegExp(list.filter((part) => !clients.some((client) => new RegExp(part, "i").test(client))).join("|"), "i");
+    crawler = pattern.test(agent);
+    if (found.size >= MOST_FOUND) found.clear();
+    found.set(agent, crawler);
+  }
+  return crawler;
 }

@@ -11,6 +11,8 @@ export interface Draft {
   readonly open: string;
   /** Under which identity it stands as far as known. */
   identity: string;
+  /** Whether it came after the headers of the answer. */
+  late: boolean;
 }
 
 /** The command's JSON text, as it waits in the outbox and crosses the wire. */
@@ -44,7 +46,7 @@ export function draftRecord(
   const id = options?.id === undefined ? mintId(now) : ownId(clean, options.id, report);
   const flat = propertiesText(properties, report);
   const open = `{"type":"record","id":"${id}","time":${time},"name":${known ?? JSON.stringify(clean)},"properties":${flat}`;
-  return sized({ open, identity }, report);
+  return sized({ open, identity, late: false }, report);
 }
 
 /** Drafts a set; undefined where no property is left. */
@@ -52,7 +54,7 @@ export function draftSet(properties: unknown, identity: string, report: Report):
   const flat = propertiesText(properties, report);
   return flat === "{}"
     ? undefined
-    : sized({ open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity }, report);
+    : sized({ open: `{"type":"set","id":"${mintId()}","time":${Date.now()},"properties":${flat}`, identity, late: false }, report);
 }
 
 /** What no receiver would take is refused here, where the culprit can be named. */
@@ -64,7 +66,7 @@ function sized(draft: Draft, report: Report): Draft | undefined {
 
 /** Drafts an alias. */
 export function draftAlias(identity: string, alias: string): Draft {
-  return { open: `{"type":"alias","id":"${mintId()}","time":${Date.now()},"alias":${JSON.stringify(alias)}`, identity };
+  return { open: `{"type":"alias","id":"${mintId()}","time":${Date.now()},"alias":${JSON.stringify(alias)}`, identity, late: false };
 }
 
 /** The two texts of an explicit alias, or undefined after reporting what is wrong with them. */

@@ -147,22 +147,25 @@ function version7(time: string, middle: string): string {
   return `${time}-7${middle}-${variant}${pool.slice(at + 1, at + 4)}-${pool.slice(at + 4, at + 16)}`;
 }
 
-/** 48 bits of milliseconds as they stand at the beginning of a UUIDv7. */
-function timeText(ms: number): string {
+let last = 0;
+/** `last` as it stands at the beginning of a UUIDv7: 48 bits of milliseconds. */
+let lastText = "";
+let counter = 0xfff;
+
+function tick(ms: number): void {
+  last = ms;
   const digits = ms.toString(16).padStart(12, "0");
-  return `${digits.slice(0, 8)}-${digits.slice(8)}`;
+  lastText = `${digits.slice(0, 8)}-${digits.slice(8)}`;
+  counter = Math.floor(Math.random() * 1024);
 }
 
 /** A fresh anonymous identity: a stamped UUIDv7 (RFC 9562 §5.7) with 58 random bits, since whoever knows it can pose as this visitor. */
 export function mintAnonymous(): string {
+  const now = Date.now();
+  if (now > last) tick(now);
   const at = randomDigits(3);
-  const middle = pool.slice(at, at + 3);
-  return stamped(version7(timeText(Date.now()), middle));
+  return stamped(version7(lastText, pool.slice(at, at + 3)));
 }
-
-let last = 0;
-let lastText = "";
-let counter = 0xfff;
 
 /**
  * A new id of a command: a UUIDv7 whose counter makes the ids of one process sort in the order they were made, also within a millisecond. It begins
@@ -171,10 +174,7 @@ let counter = 0xfff;
  * @param now ms since the epoch
  */
 export function mintId(now: number = Date.now()): string {
-  if (now > last || counter === 0xfff) {
-    last = Math.max(now, last + 1);
-    lastText = timeText(last);
-    counter = Math.floor(Math.random() * 1024);
-  } else counter += 1;
+  if (now > last || counter === 0xfff) tick(Math.max(now, last + 1));
+  else counter += 1;
   return version7(lastText, `${hex[counter >> 4]}${hex[(counter & 15) << 4]?.[0]}`);
 }

@@ -132,26 +132,41 @@ export function pairLines(
   domain: string | undefined,
   writing: Writing = "pair",
 ): string[] {
-  const line = (name: string, value: string | undefined, scope: string | undefined) =>
-    stringifySetCookie({
-      name,
-      value: value ?? "",
-      path: options.path ?? "/",
-      sameSite: options.sameSite ?? "lax",
-      httpOnly: options.httpOnly ?? true,
-      // Browsers drop SameSite=None without Secure.
-      secure: secure || options.sameSite === "none",
-      maxAge: value === undefined ? 0 : (options.maxAge ?? 34_560_000),
-      ...(scope === undefined ? {} : { domain: scope }),
-    });
-  const gone = (scope: string | undefined) => [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE].map((name) => line(name, undefined, scope));
+  const line = (name: string, value: string) => `${name}=${encodeURIComponent(value)}${attributes(options, secure, domain, false)}`;
+  const gone = (scope: string | undefined) =>
+    [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE].map((name) => `${name}=${attributes(options, secure, scope, true)}`);
   // A host-only twin would be sent beside the shared one, and which comes first is the browser's choice.
   const twins = domain === undefined ? [] : gone(undefined);
   if (pair === undefined) return [...twins, ...gone(domain)];
   const tail = pair.anonymous.slice(-8);
   const companion =
-    writing === "pair" ? line(CLAIM_COOKIE, `${tail}.${pair.claim}.${pair.day}`, domain) : line(DAY_COOKIE, `${tail}.${pair.day}`, domain);
-  return [...twins, line(IDENTITY_COOKIE, pair.anonymous, domain), companion];
+    writing === "pair" ? line(CLAIM_COOKIE, `${tail}.${pair.claim}.${pair.day}`) : line(DAY_COOKIE, `${tail}.${pair.day}`);
+  return [...twins, line(IDENTITY_COOKIE, pair.anonymous), companion];
+}
+
+/** What follows the value in a `Set-Cookie` line, by the app's options: it is the same with every answer. */
+const written = new WeakMap<CookieOptions, (string | undefined)[]>();
+
+function attributes(options: CookieOptions, secure: boolean, scope: string | undefined, gone: boolean): string {
+  const known = written.get(options) ?? [];
+  // All that one app's answers differ in.
+  const kind = (secure ? 1 : 0) + (gone ? 2 : 0) + (scope === undefined ? 0 : 4);
+  const text = known[kind];
+  if (text !== undefined) return text;
+  const made = stringifySetCookie({
+    name: "n",
+    value: "",
+    path: options.path ?? "/",
+    sameSite: options.sameSite ?? "lax",
+    httpOnly: options.httpOnly ?? true,
+    // Browsers drop SameSite=None without Secure.
+    secure: secure || options.sameSite === "none",
+    maxAge: gone ? 0 : (options.maxAge ?? 34_560_000),
+    ...(scope === undefined ? {} : { domain: scope }),
+  }).slice("n=".length);
+  known[kind] = made;
+  written.set(options, known);
+  return made;
 }
 
 /**

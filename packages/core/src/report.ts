@@ -4,7 +4,9 @@ import type { KmError, Report } from "./errors.ts";
 export interface Reporter {
   /** Hand an error to `onError`, and print it if nobody else would learn of it. */
   readonly report: Report;
-  /** The same, once for each `about` (a route, a host): for what would otherwise be said with every request. Only in development. */
+  /** Whether hints are given: only in development. */
+  readonly hints: boolean;
+  /** The same, once for each `about` (a route, a host): for what would otherwise be said with every request. Only where there are {@link Reporter.hints}. */
   readonly hint: (about: string, error: () => KmError) => void;
 }
 
@@ -34,6 +36,7 @@ export function createReporter(options: { onError?: Report | undefined; developm
   };
   return {
     report,
+    hints: options.development,
     hint: (about, error) => {
       if (!options.development || hinted.has(about) || hinted.size >= MOST_HINTS) return;
       hinted.add(about);

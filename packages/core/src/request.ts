@@ -30,10 +30,12 @@ class RequestKm<Native> implements OpenedKm, Pending {
   private readonly client: Client;
   private readonly exchange: Exchange;
   private readonly visitor: RequestVisitor<Native>;
-  private drafts: (Draft & { late?: boolean })[] = [];
+  private drafts: Draft[] = [];
   private headed = false;
   private over = false;
   private finished = false;
+  /** Whether the end of the response is waited for: only once there is something to hand over. */
+  private waits = false;
 
   constructor(client: Client, options: RequestOptions<Native>, native: Native, exchange: Exchange) {
     this.client = client;
@@ -42,10 +44,16 @@ class RequestKm<Native> implements OpenedKm, Pending {
     exchange.headers(() => {
       this.headed = true;
       this.safely(() => this.visitor.settle());
+      if (this.visitor.ties.length > 0) this.wait();
     });
-    exchange.after((finished) => {
+  }
+
+  private wait(): void {
+    if (this.waits) return;
+    this.waits = true;
+    this.exchange.after((finished) => {
       this.over = true;
-      this.finished = finished && exchange.blind !== true;
+      this.finished = finished && this.exchange.blind !== true;
       if (this.drafts.length > 0 || this.visitor.ties.length > 0) this.client.put(this);
     });
   }
@@ -59,11 +67,19 @@ class RequestKm<Native> implements OpenedKm, Pending {
   }
 
   record(name: string | PropertiesInput, properties?: PropertiesInput, options?: RecordOptions): void {
-    this.safely(() => this.add(draftRecord(name, properties, options, "", this.client.reporter.report)));
+    try {
+      this.add(draftRecord(name, properties, options, "", this.client.reporter.report));
+    } catch (cause) {
+      this.failed(cause);
+    }
   }
 
   set(properties: PropertiesInput): void {
-    this.safely(() => this.add(draftSet(properties, "", this.client.reporter.report)));
+    try {
+      this.add(draftSet(properties, "", this.client.reporter.report));
+    } catch (cause) {
+      this.failed(cause);
+    }
   }
 
   identify(identity: string | null): void {
@@ -111,7 +127,7 @@ class RequestKm<Native> implements OpenedKm, Pending {
       this.visitor.ties.length = 0;
       return [];
     }
-    const lines = this.tiesToSend().map(({ anonymous, name }) => lineOf(draftAlias(anonymous, name)));
+    const lines = this.visitor.ties.length === 0 ? [] : this.tiesToSend().map(({ anonymous, name }) => lineOf(draftAlias(anonymous, name)));
     const wait: Draft[] = [];
     for (const draft of this.drafts) {
       // Before the headers are written nobody knows yet whether the answer will carry a minted identity.
@@ -124,14 +140,14 @@ class RequestKm<Native> implements OpenedKm, Pending {
   }
 
   /** Puts a command that stands under an identity which reached nobody where it belongs. False where it is refused. */
-  private place(draft: Draft & { late?: boolean }): boolean {
+  private place(draft: Draft): boolean {
     if (!this.visitor.isLost(draft.identity)) return true;
     const { name } = this.visitor.session;
     if (typeof name === "string") draft.identity = name;
     else if (this.visitor.answered === "cacheable") {
       this.client.outbox.refuse(new KmError("KM_RESPONSE_CACHEABLE", this.route()), 1);
       return false;
-    } else if (draft.late === true || (this.finished && this.visitor.answered === "open"))
+    } else if (draft.late || (this.finished && this.visitor.answered === "open"))
       this.client.reporter.report(new KmError("KM_COOKIE_TOO_LATE", this.route()));
     return true;
   }
@@ -160,7 +176,7 @@ class RequestKm<Native> implements OpenedKm, Pending {
     const row = this.visitor.forCommand();
     if (row === undefined) return;
     draft.identity = row.identity;
-    if (row.fresh && !this.visitor.known && !this.visitor.page)
+    if (row.fresh && this.client.reporter.hints && !this.visitor.known && !this.visitor.page)
       // Once a route: what has a digit in it is a parameter.
       this.client.reporter.hint(
         `unknown ${this.route().replace(/[^/]*\d[^/]*/g, ":")}`,
@@ -170,12 +186,14 @@ class RequestKm<Native> implements OpenedKm, Pending {
   }
 
   private push(draft: Draft): void {
-    this.drafts.push(this.headed ? { ...draft, late: true } : draft);
+    if (this.headed) draft.late = true;
+    this.drafts.push(draft);
     if (this.drafts.length === 1 || this.over) this.handOver();
   }
 
   private handOver(): void {
     this.client.watch(this);
+    this.wait();
     // A handler that records after the response ended.
     if (this.over) queueMicrotask(() => this.client.put(this));
   }
@@ -189,8 +207,12 @@ class RequestKm<Native> implements OpenedKm, Pending {
     try {
       return work();
     } catch (cause) {
-      this.client.reporter.report(new KmError("KM_INTERNAL", cause instanceof Error ? cause.message : String(cause), cause));
+      this.failed(cause);
       return undefined;
     }
+  }
+
+  private failed(cause: unknown): void {
+    this.client.reporter.report(new KmError("KM_INTERNAL", cause instanceof Error ? cause.message : String(cause), cause));
   }
 }

@@ -39,6 +39,7 @@ export class WebExchange implements Exchange {
   private response: Response | undefined;
   private own = false;
   private done = false;
+  private finished = false;
   private settle: () => void = () => {};
 
   constructor(request: Request, hints: WebHints = {}) {
@@ -98,7 +99,8 @@ export class WebExchange implements Exchange {
   }
 
   after(work: (finished: boolean) => void): void {
-    this.afterwards.push(work);
+    if (this.done) work(this.finished);
+    else this.afterwards.push(work);
   }
 
   /** The app's answer, with our cookies on it. What is no answer (a web socket's 101, a network error, one that is already sent) goes through untouched. */
@@ -166,6 +168,7 @@ export class WebExchange implements Exchange {
   private end(finished: boolean): void {
     if (this.done) return;
     this.done = true;
+    this.finished = finished;
     for (const work of this.afterwards) work(finished);
     this.settle();
   }

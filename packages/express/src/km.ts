@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Client, type Km, openRequest } from "@kmkit/core";
-import { clientOf, exchangeOf, type KmOptions } from "@kmkit/node";
+import { clientOf, exchangeOf, type KmOptions, type NodeHints } from "@kmkit/node";
 
 declare global {
   namespace Express {
@@ -34,13 +34,29 @@ export function km(
   return function km(request, response, next) {
     const native = request as ExpressRequest;
     if (native.km === undefined) {
-      const exchange = exchangeOf(request, response, {
-        url: () => native.originalUrl,
-        secure: () => native.secure,
-        host: () => native.hostname,
-      });
-      native.km = openRequest(client, own, native, exchange);
+      native.km = openRequest(client, own, native, exchangeOf(request, response, new ExpressHints(native)));
     }
     next();
   };
+}
+
+/** What Express knows better; a class, since closures would be made anew for each request. */
+class ExpressHints implements NodeHints {
+  private readonly request: ExpressRequest;
+
+  constructor(request: ExpressRequest) {
+    this.request = request;
+  }
+
+  url(): string {
+    return this.request.originalUrl;
+  }
+
+  secure(): boolean {
+    return this.request.secure;
+  }
+
+  host(): string {
+    return this.request.hostname;
+  }
 }

@@ -71,7 +71,7 @@ class NodeExchange implements Exchange {
   }
 
   headers(work: () => void): void {
-    onHeaders(this.response, work);
+    watchOf(this.response)?.atHeaders.push(work);
   }
 
   ending(work: () => void): void {
@@ -81,11 +81,52 @@ class NodeExchange implements Exchange {
 
   after(work: (finished: boolean) => void): void {
     const { response } = this;
-    // For a web socket's handshake apps call middleware with `{}`: there is no answer, so that nothing waits for it.
-    if (typeof response.writeHead !== "function" || typeof response.once !== "function") return work(false);
+    if (typeof response.on !== "function") return work(false);
+    if (response.closed) return work(response.writableFinished);
     // 'close' and not 'finish': after a client abort only 'close' fires, and it also does on kept connections.
-    response.once("close", () => work(response.writableFinished));
+    response.on("close", () => work(response.writableFinished));
   }
+}
+
+/** What is to be done before the headers of a response are written. */
+interface Watch {
+  /** The `writeHead` that stood there before ours. */
+  readonly writeHead: (...args: unknown[]) => ServerResponse;
+  readonly atHeaders: (() => void)[];
+}
+
+const watches = Symbol("kmkit.watch");
+type Watched = ServerResponse & { [watches]?: Watch };
+
+/** Undefined for what is no response: for a web socket's handshake apps call middleware with `{}`. */
+function watchOf(response: Watched): Watch | undefined {
+  const known = response[watches];
+  if (known !== undefined) return known;
+  if (typeof response.writeHead !== "function") return undefined;
+  const watch: Watch = { writeHead: response.writeHead as Watch["writeHead"], atHeaders: [] };
+  response[watches] = watch;
+  response.writeHead = writeHead as ServerResponse["writeHead"];
+  return watch;
+}
+
+/** Nearly every answer comes by with its status alone: all else is left to `on-headers`, whose own way costs several microseconds a request. */
+function writeHead(this: Watched, ...args: unknown[]): ServerResponse {
+  const watch = this[watches] as Watch;
+  if (watch.atHeaders.length === 0) return watch.writeHead.apply(this, args);
+  // The last to come is the first to see the headers, as with on-headers.
+  const work = () => {
+    while (watch.atHeaders.length > 0) watch.atHeaders.pop()?.();
+  };
+  if (args.length === 1) {
+    work();
+    return watch.writeHead.apply(this, args);
+  }
+  const outer = this.writeHead;
+  this.writeHead = watch.writeHead as ServerResponse["writeHead"];
+  onHeaders(this, work);
+  const inner = this.writeHead as Watch["writeHead"];
+  this.writeHead = outer;
+  return inner.apply(this, args);
 }
 
 function textOf(value: string | number | readonly string[] | undefined): string | undefined {
