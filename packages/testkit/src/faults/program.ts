@@ -1,0 +1,81 @@
+/** What a recording app does besides: it obeys its parent over IPC and tells it, by a clock that both share, what it has recorded by when. */
+const control = `
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+const now = () => Number(process.hrtime.bigint() / 1000n) / 1000;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+let shift = 0;
+const RealDate = Date;
+globalThis.Date = class Date extends RealDate {
+  constructor(...parts) { if (parts.length === 0) super(RealDate.now() + shift); else super(...parts); }
+  static now() { return RealDate.now() + shift; }
+};
+const reported = {};
+const onError = ({ code }) => { reported[code] = (reported[code] ?? 0) + 1; };
+const options = JSON.parse(process.env.OPTIONS);
+const listeners = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
+const resources = () => {
+  const counts = {};
+  for (const name of process.getActiveResourcesInfo()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+};
+const deeds = {
+  async record({ label, from, count, rate }) {
+    const start = performance.now();
+    for (let n = from; n < count; ) {
+      const due = rate === 0 ? n + 500 : from + Math.ceil(((performance.now() - start) * rate) / 1000);
+      for (; n < Math.min(due, count); n += 1) client.as("p" + (n % 1000)).record("Seen", { n: label + "." + n, Plan: "Pro" });
+      process.send({ noted: n, at: now() });
+      await (rate === 0 ? new Promise(setImmediate) : pause(5));
+    }
+  },
+  async warm({ label }) {
+    client.as("warm").record("Warm", { n: label + ".warm" });
+    await pause(10);
+    await client.safe(10_000);
+  },
+  stats: () => client.stats(),
+  reported: () => reported,
+  flush: ({ ms }) => client.flush(ms),
+  close: ({ ms }) => client.close(ms),
+  clock: ({ ms }) => { shift = ms; },
+  safe: ({ ms }) => client.safe(ms),
+  state: () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc");
+    gc();
+    gc();
+    return { heap: process.memoryUsage().heapUsed, listeners: listeners(), resources: resources() };
+  },
+};
+process.on("message", async ({ ask, deed, ...more }) => process.send({ answered: ask, value: (await deeds[deed](more)) ?? null }));
+`;
+
+/** A worker of jobs: records as many commands as it is told to, at the rate it is told. */
+export const plain: string = `
+import { createKm } from "../dist/index.js";
+${control}
+const client = createKm({ ...options, onError });
+process.send({ ready: 0 });
+`;
+
+/** An app as anybody would write it: each request records one command. */
+export const web: string = `
+import express from "express";
+import { createKm } from "@kmkit/node";
+import { km } from "../dist/index.js";
+${control}
+const client = createKm({ ...options, onError });
+const app = express();
+app.use(km(client));
+app.get("/:n", (req, res) => { req.km.record("Visited", { n: req.params.n }); res.send("ok"); });
+const server = app.listen(0, "127.0.0.1", () => process.send({ ready: server.address().port }));
+if (process.env.SHUTDOWN === "own") {
+  // A graceful shutdown as Express documents it, with ours in it.
+  process.on("SIGTERM", () => {
+    server.close();
+    server.closeIdleConnections();
+    void client.close(1500).then((flushed) => { process.send({ flushed }, () => process.exit(0)); });
+  });
+}
+`;
