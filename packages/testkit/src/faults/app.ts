@@ -21,8 +21,11 @@ interface Deeds {
   reported: [object, Record<string, number>];
   flush: [{ ms: number }, { sent: number; kept: number; dropped: number }];
   close: [{ ms: number }, { sent: number; kept: number; dropped: number }];
+  names: [{ names: Readonly<Record<string, string>> }, null];
+  letGo: [object, null];
   clock: [{ ms: number }, null];
-  safe: [{ ms: number }, null];
+  safeThenStop: [{ ms: number }, null];
+  recordThenSafe: [{ label: string }, null];
   state: [object, State];
 }
 

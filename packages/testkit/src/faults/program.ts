@@ -1,14 +1,23 @@
 /** What a recording app does besides: it obeys its parent over IPC and tells it, by a clock that both share, what it has recorded by when. */
 const control = `
+import dns from "node:dns";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 const now = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-let shift = 0;
+let shift = Number(process.env.CLOCK ?? 0);
 const RealDate = Date;
 globalThis.Date = class Date extends RealDate {
   constructor(...parts) { if (parts.length === 0) super(RealDate.now() + shift); else super(...parts); }
   static now() { return RealDate.now() + shift; }
+};
+// Names that a test resolves; node:net asks dns.lookup at each connection.
+let names = JSON.parse(process.env.NAMES ?? "{}");
+const lookup = dns.lookup;
+dns.lookup = (name, options, done) => {
+  const address = names[name];
+  if (address === undefined) return lookup(name, options, done);
+  process.nextTick(() => (options.all ? done(null, [{ address, family: 4 }]) : done(null, address, 4)));
 };
 const reported = {};
 const onError = ({ code }) => { reported[code] = (reported[code] ?? 0) + 1; };
@@ -38,8 +47,18 @@ const deeds = {
   reported: () => reported,
   flush: ({ ms }) => client.flush(ms),
   close: ({ ms }) => client.close(ms),
+  names: (more) => { names = more.names; },
+  // The channel to the parent is all that holds a plain app: without it, it is a script that has come to its end.
+  letGo: () => void setTimeout(() => process.disconnect(), 5),
   clock: ({ ms }) => { shift = ms; },
-  safe: ({ ms }) => client.safe(ms),
+  async safeThenStop({ ms }) {
+    await client.safe(ms);
+    process.kill(process.pid, "SIGSTOP");
+  },
+  async recordThenSafe({ label }) {
+    client.as("last").record("Last", { n: label + ".last" });
+    await client.safe(10_000);
+  },
   state: () => {
     setFlagsFromString("--expose-gc");
     const gc = runInNewContext("gc");
