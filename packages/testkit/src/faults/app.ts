@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { KmStats } from "@kmkit/core";
 import { type Child, startChild } from "../child.ts";
-import { monotonic } from "./form.ts";
+import { long, monotonic } from "./form.ts";
 import { plain, web } from "./program.ts";
 
 const packages = join(import.meta.dirname, "../../..");
@@ -24,6 +24,7 @@ interface Deeds {
   names: [{ names: Readonly<Record<string, string>> }, null];
   letGo: [object, null];
   clock: [{ ms: number }, null];
+  safe: [object, null];
   safeThenStop: [{ ms: number }, null];
   recordThenSafe: [{ label: string }, null];
   state: [object, State];
@@ -31,6 +32,7 @@ interface Deeds {
 
 interface Message {
   readonly ready?: number;
+  readonly tick?: number;
   readonly noted?: number;
   readonly at?: number;
   readonly answered?: number;
@@ -44,6 +46,11 @@ export interface AppOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** How long before a kill something may be recorded and be lost, in ms. */
+const GRACE = 50;
+/** How often an app ticks, in ms. */
+const TICK = 10;
+
 let started = 0;
 
 /** An app in a process of its own that records commands, and from which the parent knows what it has recorded by when, whatever becomes of it. */
@@ -56,6 +63,7 @@ export class RecordingApp {
   /** What its own shutdown came to. */
   flushed: Message["flushed"];
   private readonly noted: { count: number; at: number }[] = [];
+  private readonly ticks: number[] = [];
   private readonly asked = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   private asks = 0;
   private from = 0;
@@ -118,6 +126,16 @@ export class RecordingApp {
     return Array.from({ length: count }, (_, n) => `${this.label}.${n}`);
   }
 
+  /**
+   * By when something must have been recorded so that a kill at this moment may not lose it: 50 ms before. The short form runs beside other tests,
+   * and adds what the machine kept the app waiting, which is seen from its ticks.
+   */
+  safeBy(killed: number): number {
+    const last = [...this.ticks.filter((tick) => tick > killed - 1000 && tick < killed), killed];
+    const late = last.slice(1).reduce((most, tick, index) => Math.max(most, tick - (last[index] as number) - TICK), 0);
+    return killed - GRACE - (long ? 0 : 2 * late);
+  }
+
   /** Everything it is known to have recorded. */
   get recorded(): string[] {
     return this.recordedBy(Number.POSITIVE_INFINITY);
@@ -133,6 +151,7 @@ export class RecordingApp {
   private hear(message: Message, ready: (port: number) => void): void {
     if (message.ready !== undefined) ready(message.ready);
     if (message.noted !== undefined) this.noted.push({ count: message.noted, at: message.at as number });
+    if (message.tick !== undefined) this.ticks.push(message.tick);
     if (message.flushed !== undefined) this.flushed = message.flushed;
     if (message.answered === undefined) return;
     this.asked.get(message.answered)?.resolve(message.value as never);

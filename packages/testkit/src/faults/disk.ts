@@ -46,8 +46,16 @@ export class SmallDisk {
     execFileSync("mount", ["-o", "remount,ro", this.path], { stdio: "pipe" });
   }
 
-  remove(): void {
+  writable(): void {
+    execFileSync("mount", ["-o", "remount,rw", this.path], { stdio: "pipe" });
+  }
+
+  unmount(): void {
     execFileSync("umount", ["-l", this.path], { stdio: "pipe" });
+  }
+
+  remove(): void {
+    this.unmount();
     rmSync(this.path, { recursive: true });
   }
 }

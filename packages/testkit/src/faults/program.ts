@@ -21,7 +21,8 @@ dns.lookup = (name, options, done) => {
 };
 const reported = {};
 const onError = ({ code }) => { reported[code] = (reported[code] ?? 0) + 1; };
-const options = JSON.parse(process.env.OPTIONS);
+// Without a listener errors are printed, each code once.
+const options = { ...JSON.parse(process.env.OPTIONS), ...(process.env.LISTEN === "no" ? {} : { onError }) };
 const listeners = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
 const resources = () => {
   const counts = {};
@@ -51,6 +52,7 @@ const deeds = {
   // The channel to the parent is all that holds a plain app: without it, it is a script that has come to its end.
   letGo: () => void setTimeout(() => process.disconnect(), 5),
   clock: ({ ms }) => { shift = ms; },
+  safe: () => client.safe(10_000),
   async safeThenStop({ ms }) {
     await client.safe(ms);
     process.kill(process.pid, "SIGSTOP");
@@ -67,6 +69,8 @@ const deeds = {
     return { heap: process.memoryUsage().heapUsed, listeners: listeners(), resources: resources() };
   },
 };
+// How late this is tells whether the machine gives the process any time.
+setInterval(() => { if (process.connected) process.send({ tick: now() }); }, 10).unref();
 process.on("message", async ({ ask, deed, ...more }) => process.send({ answered: ask, value: (await deeds[deed](more)) ?? null }));
 `;
 
@@ -74,7 +78,7 @@ process.on("message", async ({ ask, deed, ...more }) => process.send({ answered:
 export const plain: string = `
 import { createKm } from "../dist/index.js";
 ${control}
-const client = createKm({ ...options, onError });
+const client = createKm(options);
 process.send({ ready: 0 });
 `;
 
@@ -84,7 +88,7 @@ import express from "express";
 import { createKm } from "@kmkit/node";
 import { km } from "../dist/index.js";
 ${control}
-const client = createKm({ ...options, onError });
+const client = createKm(options);
 const app = express();
 app.use(km(client));
 app.get("/:n", (req, res) => { req.km.record("Visited", { n: req.params.n }); res.send("ok"); });

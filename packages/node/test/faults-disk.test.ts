@@ -1,0 +1,235 @@
+import { ftruncateSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { type Finish, Load, limitFiles, pause, type RecordingApp, Rig, SmallDisk, sized, until } from "@kmkit/testkit/faults";
+import { describe, expect, it } from "vitest";
+
+const PATIENCE = sized(15_000, 60_000);
+const timeout = sized(60_000, 300_000);
+
+interface Context {
+  readonly onTestFinished: Finish;
+}
+const open = ({ onTestFinished }: Context) => Rig.open(onTestFinished);
+
+const canMount = (() => {
+  const disk = SmallDisk.make(1);
+  disk?.remove();
+  return disk !== undefined;
+})();
+
+/** A rig whose outbox stands on a small disk of its own. */
+async function onDisk(context: Context, megabytes: number): Promise<{ rig: Rig; disk: SmallDisk }> {
+  const rig = await open(context);
+  mkdirSync(rig.directory);
+  const disk = SmallDisk.make(megabytes, rig.directory) as SmallDisk;
+  context.onTestFinished(async () => disk.unmount());
+  return { rig, disk };
+}
+
+/** Load for so long; every request must be answered. Gives what was. */
+async function answers(app: RecordingApp, part: string, ms: number = sized(400, 3000)): Promise<string[]> {
+  const load = new Load(await app.ready, `${app.label}.${part}`, 4);
+  await pause(ms);
+  await load.stop();
+  expect(app.child.process.exitCode).toBe(null);
+  expect(load.answered.size).toBeGreaterThan(20);
+  return [...load.answered.keys()];
+}
+
+/** Sends what waits; recorded = delivered + refused, and the receiver has what the app says it has. */
+async function books(rig: Rig, app: RecordingApp, recorded: number): Promise<Record<string, number>> {
+  await until(
+    "nothing waits",
+    async () => (await app.ask("flush", { ms: 1000 })).kept === 0,
+    PATIENCE,
+    () => app.child.output,
+  );
+  const { refused, ...stats } = await app.ask("stats", {});
+  const dropped = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  expect({ recorded: stats.recorded, sent: stats.sent }).toEqual({ recorded, sent: recorded - dropped });
+  expect(rig.receiver.ledger.stored).toBe(recorded - dropped);
+  expect(rig.receiver.ledger.doubles.size).toBe(0);
+  return refused;
+}
+
+/** The ways in which a disk becomes full, and has room again. */
+const ways: Record<
+  string,
+  (context: Context, lets: (rig: Rig, full: (is: boolean, app: RecordingApp) => void) => Promise<void>) => Promise<void>
+> = {
+  "a small disk": async (context, run) => {
+    const { rig, disk } = await onDisk(context, 16);
+    await run(rig, (is) => (is ? disk.fill() : disk.free()));
+  },
+  "a limit on files": async (context, run) => {
+    const rig = await open(context);
+    await run(rig, (is, app) => limitFiles(app.pid, is ? statSync(join(rig.directory, "data.mdb")).size : "unlimited"));
+  },
+};
+
+describe.concurrent.for(Object.entries(ways).filter(([name]) => canMount || name !== "a small disk"))(
+  "a disk that is full: %s",
+  { timeout },
+  ([, way]) => {
+    it("the receiver down: every request is answered, what cannot be kept is counted, and when there is room it keeps again", async (context) => {
+      await way(context, async (rig, full) => {
+        await rig.receiver.down();
+        const app = rig.web();
+        const before = await answers(app, "before");
+        await app.ask("safe", {});
+        full(true, app);
+        const during = await answers(app, "during", sized(1500, 10_000));
+        full(false, app);
+        await pause(100);
+        const after = await answers(app, "after");
+        await rig.receiver.up();
+        const refused = await books(rig, app, before.length + during.length + after.length);
+        expect(rig.receiver.ledger.missing([...before, ...after])).toEqual([]);
+        // Told by nothing but this code, and what is missing is what was counted.
+        expect(Object.keys(refused).filter((code) => code !== "KM_OUTBOX_UNWRITABLE")).toEqual([]);
+        expect(rig.receiver.ledger.missing(during)).toHaveLength(refused.KM_OUTBOX_UNWRITABLE ?? 0);
+      });
+    });
+
+    it("the receiver well: nothing is lost, since it can be sent", async (context) => {
+      await way(context, async (rig, full) => {
+        const app = rig.web();
+        const before = await answers(app, "before");
+        full(true, app);
+        const during = await answers(app, "during", sized(1500, 10_000));
+        full(false, app);
+        expect(await books(rig, app, before.length + during.length)).toEqual({});
+        expect(rig.receiver.ledger.copies).toBeLessThan(1.05);
+      });
+    });
+
+    it("a backlog is sent all the same, when the receiver is back before there is room", async (context) => {
+      await way(context, async (rig, full) => {
+        await rig.receiver.down();
+        const app = rig.plain();
+        await app.record(5000, 0);
+        await app.ask("safe", {});
+        full(true, app);
+        await rig.receiver.up();
+        await rig.arrived(app.recorded, 10_000);
+        expect(rig.receiver.ledger.copies).toBeLessThan(1.2);
+      });
+    });
+
+    it("it is printed once, where nobody listens", async (context) => {
+      await way(context, async (rig, full) => {
+        await rig.receiver.down();
+        const app = rig.web({}, { LISTEN: "no" });
+        await answers(app, "before");
+        full(true, app);
+        await answers(app, "during", 1500);
+        const codes = app.child.output.error.match(/KM_\w+/g) ?? [];
+        expect(codes.length).toBe(new Set(codes).size);
+        expect(codes).toContain("KM_OUTBOX_UNWRITABLE");
+      });
+    });
+
+    it("two faults at once: a kill while it is full loses nothing that was safe before", async (context) => {
+      await way(context, async (rig, full) => {
+        await rig.receiver.down();
+        const app = rig.web();
+        const before = await answers(app, "before");
+        await app.ask("safe", {});
+        full(true, app);
+        await answers(app, "during");
+        await app.signal("SIGKILL");
+        full(false, rig.plain());
+        await rig.receiver.up();
+        await rig.arrived(before, PATIENCE);
+      });
+    });
+  },
+);
+
+describe.concurrent.runIf(canMount)("a disk from the start", { timeout }, () => {
+  it("without any room: the memory takes over, is said once, and everything is delivered", async (context) => {
+    const { rig, disk } = await onDisk(context, 1);
+    disk.fill();
+    const app = rig.web();
+    const seen = await answers(app, "seen");
+    expect(await books(rig, app, seen.length)).toEqual({});
+    expect(await app.ask("reported", {})).toEqual({ KM_OUTBOX_MEMORY: 1 });
+  });
+
+  it("that is read-only: the same; and what an earlier process left on it is still there", async (context) => {
+    const { rig, disk } = await onDisk(context, 8);
+    await rig.receiver.down();
+    const earlier = rig.plain();
+    await earlier.record(500, 0);
+    await earlier.ask("close", { ms: 100 });
+    await earlier.signal("SIGKILL");
+    disk.readOnly();
+    await rig.receiver.up();
+    const app = rig.web();
+    const seen = await answers(app, "seen");
+    await rig.arrived(seen, PATIENCE);
+    expect(await app.ask("reported", {})).toEqual({ KM_OUTBOX_MEMORY: 1 });
+    await app.signal("SIGKILL");
+    disk.writable();
+    rig.plain();
+    await rig.arrived(earlier.recorded, PATIENCE);
+  });
+});
+
+describe.concurrent("an outbox that somebody spoils while the app runs", { timeout }, () => {
+  /** Spoils the outbox of an app with the receiver down; every request must be answered, and later ones are kept, as a kill then shows. */
+  async function spoil(context: Context, how: (rig: Rig) => void): Promise<void> {
+    const rig = await open(context);
+    await rig.receiver.down();
+    const app = rig.web();
+    await answers(app, "before");
+    await app.ask("safe", {});
+    how(rig);
+    await answers(app, "during", 1000);
+    // It has noticed by now.
+    await pause(3000);
+    const after = await answers(app, "after");
+    await app.ask("safe", {});
+    expect(Object.keys(await app.ask("reported", {})).filter((code) => code.startsWith("KM_OUTBOX")).length).toBeGreaterThan(0);
+    await app.signal("SIGKILL");
+    await rig.receiver.up();
+    rig.plain();
+    await rig.arrived(after, PATIENCE);
+  }
+
+  it("the directory is deleted", async (context) => spoil(context, ({ directory }) => rmSync(directory, { recursive: true })));
+
+  it("the directory is moved away", async (context) => spoil(context, ({ directory }) => renameSync(directory, `${directory}-old`)));
+
+  it("the file is cut off", async (context) =>
+    spoil(context, ({ directory }) => ftruncateSync(openSync(join(directory, "data.mdb"), "r+"), 8192)));
+
+  it("the file is overwritten with noise", async (context) =>
+    spoil(context, ({ directory }) => {
+      const file = join(directory, "data.mdb");
+      const handle = openSync(file, "r+");
+      writeSync(handle, Buffer.alloc(statSync(file).size, "noise"), 0);
+    }));
+});
+
+describe.concurrent("an outbox that was spoilt before the start", { timeout }, () => {
+  it.for(["cut off", "noise", "noise behind a whole head"])("%s: moved aside, said once, and the app goes on", async (how, context) => {
+    const rig = await open(context);
+    await rig.receiver.down();
+    const earlier = rig.plain();
+    await earlier.record(3000, 0);
+    await earlier.ask("safe", {});
+    await earlier.signal("SIGKILL");
+    const file = join(rig.directory, "data.mdb");
+    const { size } = statSync(file);
+    const handle = openSync(file, "r+");
+    if (how === "cut off") ftruncateSync(handle, size >> 1);
+    else writeSync(handle, Buffer.alloc(size, "noise"), 0, size - (how === "noise" ? 0 : 8192), how === "noise" ? 0 : 8192);
+    await rig.receiver.up();
+    const app = rig.web();
+    const seen = await answers(app, "seen");
+    await rig.arrived(seen, PATIENCE);
+    expect(await app.ask("reported", {})).toEqual({ KM_OUTBOX_BROKEN: 1 });
+    expect(readdirSync(rig.directory).filter((name) => name.includes(".broken-"))).toHaveLength(1);
+  });
+});
