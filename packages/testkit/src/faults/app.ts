@@ -102,9 +102,13 @@ export class RecordingApp {
     await this.ready;
     this.asks += 1;
     const ask = this.asks;
-    const answer = new Promise<never>((resolve, reject) => this.asked.set(ask, { resolve, reject }));
-    this.child.process.send({ ask, deed, ...more });
-    return answer;
+    return new Promise<never>((resolve, reject) => {
+      this.asked.set(ask, { resolve, reject });
+      this.child.process.send({ ask, deed, ...more }, (error) => {
+        // Gone in this moment: how it ended says more, if that is known yet.
+        if (error !== null) void this.child.ended.then(() => reject(error));
+      });
+    });
   }
 
   /** Settles when its outbox is open: it has one command on disk, whose label is the result. */

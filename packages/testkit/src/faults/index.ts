@@ -1,5 +1,6 @@
 export { type AppOptions, RecordingApp, type State } from "./app.ts";
 export { type Certificate, known, stranger } from "./certificates.ts";
+export { CollectorProcess, type CollectorStatus } from "./collector.ts";
 export { limitFiles, SmallDisk } from "./disk.ts";
 export { long, monotonic, pause, sized, until } from "./form.ts";
 export { Ledger } from "./ledger.ts";
