@@ -9,7 +9,7 @@ export const kinds = ["kill-app", "kill-collector", "hang", "500", "reset", "los
 export type FaultKind = (typeof kinds)[number];
 
 /** Random numbers from 0 to 1 that a seed determines (mulberry32). */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -20,8 +20,8 @@ export function randomFrom(seed: number): () => number {
 }
 
 /**
- * The faults of a soak, from its seed: one after the other, with pauses between them, and every third time two at once. While the disk is full the
- * app is not killed: what it has counted as refused would go with it, and nobody could tell a refusal from a loss.
+ * The faults of a soak, from its seed: one after the other, with pauses between them, and often two at once, above all while the disk is full. But
+ * then the app is not killed: what it has counted as refused would go with it, and nobody could tell a refusal from a loss.
  */
 export function plan(seed: number, ms: number, allowed: readonly FaultKind[]): Fault[] {
   const random = randomFrom(seed);
@@ -32,9 +32,10 @@ export function plan(seed: number, ms: number, allowed: readonly FaultKind[]): F
     if (at + length > ms - 1000) return faults;
     const kind = pick(allowed);
     faults.push({ kind, at, ms: length });
-    const beside = allowed.filter((one) => one.startsWith("kill-") && !(one === "kill-app" && kind === "disk"));
-    if (random() < 1 / 3 && !kind.startsWith("kill-") && beside.length > 0) {
-      faults.push({ kind: pick(beside), at: at + random() * length, ms: 0 });
+    const beside = allowed.filter((one) => one !== kind && (kind === "disk" ? one !== "kill-app" : one.startsWith("kill-")));
+    if (random() < (kind === "disk" ? 2 / 3 : 1 / 3) && !kind.startsWith("kill-") && beside.length > 0) {
+      const after = random() * length;
+      faults.push({ kind: pick(beside), at: at + after, ms: random() * (length - after) });
     }
     at += length + 300 + random() * 4000;
   }
