@@ -98,15 +98,16 @@ describe.concurrent.for(Object.entries(ways).filter(([name]) => canMount || name
       });
     });
 
-    it.fails("the receiver well: nothing is lost, since it can be sent", async (context) => {
+    it.fails("the receiver away only for a moment: nothing is lost, since the memory can hold it so long", async (context) => {
       await way(context, async (rig, full) => {
         const app = rig.web();
         const before = await answers(app, "before");
         full(true, app);
-        const during = await answers(app, "during", sized(1500, 10_000));
-        full(false, app);
+        await rig.receiver.down();
+        const during = await answers(app, "during");
+        await rig.receiver.up();
         expect(await books(rig, app, before.length + during.length)).toEqual({});
-        expect(rig.receiver.ledger.copies).toBeLessThan(1.05);
+        expect(rig.receiver.ledger.repeated).toBeLessThanOrEqual(1000);
       });
     });
 

