@@ -76,7 +76,7 @@ export class RecordingApp {
     this.ready = new Promise((resolve, reject) => {
       this.child.process.on("message", (message: Message) => this.hear(message, resolve));
       void this.child.ended.then((how) => {
-        const error = new Error(`the app ended with ${JSON.stringify(how)}: ${this.child.output.error}`);
+        const error = this.death(how);
         reject(error);
         for (const { reject: refuse } of this.asked.values()) refuse(error);
       });
@@ -105,8 +105,7 @@ export class RecordingApp {
     return new Promise<never>((resolve, reject) => {
       this.asked.set(ask, { resolve, reject });
       this.child.process.send({ ask, deed, ...more }, (error) => {
-        // Gone in this moment: how it ended says more, if that is known yet.
-        if (error !== null) void this.child.ended.then(() => reject(error));
+        if (error !== null) void this.child.ended.then((how) => reject(this.death(how)));
       });
     });
   }
@@ -150,6 +149,10 @@ export class RecordingApp {
     const at = monotonic();
     this.child.process.kill(signal);
     return { at, ...(await this.child.ended), took: monotonic() - at };
+  }
+
+  private death(how: object): Error {
+    return new Error(`the app ended with ${JSON.stringify(how)}: ${this.child.output.error}`);
   }
 
   private hear(message: Message, ready: (port: number) => void): void {
