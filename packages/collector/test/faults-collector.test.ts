@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CollectorProcess, type Finish, MemoryWatch, pause, RecordingApp, SmallDisk, sized, until } from "@kmkit/testkit/faults";
+import { CollectorProcess, type Finish, long, MemoryWatch, pause, RecordingApp, SmallDisk, sized, until } from "@kmkit/testkit/faults";
 import { describe, expect, it } from "vitest";
 
 const PATIENCE = sized(30_000, 120_000);
@@ -64,7 +64,7 @@ async function settled(app: RecordingApp, collector: CollectorProcess): Promise<
   );
 }
 
-describe.concurrent("a real collector behind a real app", { timeout }, () => {
+describe("a real collector behind a real app", { concurrent: !long, timeout }, () => {
   it("killed over and over in mid-load: everything is stored, and once", async (context) => {
     const { collector, app: start } = place(context);
     await collector.start();

@@ -74,9 +74,9 @@ const ways: Record<
  * With `commitError.catch(() => {})` wherever we await lmdb, the app lives and the books balance; it then still loses what a healthy receiver could
  * have been sent, and lmdb prints some lines for each commit that fails.
  */
-describe.concurrent.for(Object.entries(ways).filter(([name]) => canMount || name !== "a small disk"))(
+describe.for(Object.entries(ways).filter(([name]) => canMount || name !== "a small disk"))(
   "a disk that is full: %s",
-  { timeout },
+  { concurrent: !long, timeout },
   ([, way]) => {
     it.fails("the receiver down: every request is answered, what cannot be kept is counted, and when there is room it keeps again", async (context) => {
       await way(context, async (rig, full) => {
@@ -155,7 +155,7 @@ describe.concurrent.for(Object.entries(ways).filter(([name]) => canMount || name
   },
 );
 
-describe.runIf(canMount).concurrent("a disk from the start", { timeout }, () => {
+describe.runIf(canMount)("a disk from the start", { concurrent: !long, timeout }, () => {
   it("without any room: the memory takes over, is said once, and everything is delivered", async (context) => {
     const { rig, disk } = await onDisk(context, 1);
     disk.fill();
@@ -185,7 +185,7 @@ describe.runIf(canMount).concurrent("a disk from the start", { timeout }, () => 
   });
 });
 
-describe.concurrent("an outbox that somebody spoils while the app runs", { timeout }, () => {
+describe("an outbox that somebody spoils while the app runs", { concurrent: !long, timeout }, () => {
   /** Spoils the outbox of an app with the receiver down; every request must be answered, and later ones are kept, as a kill then shows. */
   async function spoil(context: Context, how: (rig: Rig) => void): Promise<void> {
     const rig = await open(context);
@@ -224,7 +224,7 @@ describe.concurrent("an outbox that somebody spoils while the app runs", { timeo
     }));
 });
 
-describe.concurrent("an outbox that was spoilt before the start", { timeout }, () => {
+describe("an outbox that was spoilt before the start", { concurrent: !long, timeout }, () => {
   /** Spoils what a killed app has left; the next one must move it aside, say so once, and be durable. */
   async function spoilt(context: Context, spoil: (handle: number, size: number) => void): Promise<void> {
     const rig = await open(context);

@@ -3,6 +3,7 @@ import {
   type Finish,
   isStopped,
   Load,
+  long,
   monotonic,
   pause,
   type RecordingApp,
@@ -35,7 +36,7 @@ async function recover(rig: Rig, fault: Fault, must: readonly string[]): Promise
   expect(await next.ask("stats", {})).toMatchObject({ kept: 0, refused: {}, recorded: 0 });
 }
 
-describe.concurrent("an app that is told to end in mid-load loses nothing and is gone within two seconds", { timeout }, () => {
+describe("an app that is told to end in mid-load loses nothing and is gone within two seconds", { concurrent: !long, timeout }, () => {
   it.for([
     ["SIGTERM", "accept"],
     ["SIGTERM", "down"],
@@ -97,7 +98,7 @@ describe.concurrent("an app that is told to end in mid-load loses nothing and is
   );
 });
 
-describe.concurrent("a script that neither closes nor waits ends by itself and soon", { timeout }, () => {
+describe("a script that neither closes nor waits ends by itself and soon", { concurrent: !long, timeout }, () => {
   it.for(["accept", "down", "hang:60000", "slow:3000"] as Fault[])("while the receiver does %s", async (fault, context) => {
     const rig = await open(context);
     await become(rig, fault);
@@ -112,7 +113,7 @@ describe.concurrent("a script that neither closes nor waits ends by itself and s
   });
 });
 
-describe.concurrent("serverless, from memory: the promise settles on the receiver's word", { timeout }, () => {
+describe("serverless, from memory: the promise settles on the receiver's word", { concurrent: !long, timeout }, () => {
   const behaviours: [Behaviour, number][] = [
     ["accept", 0],
     ["slow:500", 100],
@@ -145,7 +146,7 @@ describe.concurrent("serverless, from memory: the promise settles on the receive
   });
 });
 
-describe.concurrent("a clock that jumps", { timeout }, () => {
+describe("a clock that jumps", { concurrent: !long, timeout }, () => {
   const jump = (apps: readonly RecordingApp[], ms: number) => Promise.all(apps.map((app) => app.ask("clock", { ms })));
   const hour = 3_600_000;
 

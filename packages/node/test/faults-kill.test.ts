@@ -1,4 +1,4 @@
-import { type Finish, Load, pause, type RecordingApp, Rig, sized, until } from "@kmkit/testkit/faults";
+import { type Finish, Load, long, pause, type RecordingApp, Rig, sized, until } from "@kmkit/testkit/faults";
 import { describe, expect, it } from "vitest";
 
 const PATIENCE = sized(20_000, 60_000);
@@ -48,7 +48,7 @@ async function killWorkers(rig: Rig, lives: readonly number[], rate: number): Pr
   return must;
 }
 
-describe.concurrent("kill -9 loses nothing that was recorded 50 ms before", { timeout: sized(60_000, 600_000) }, () => {
+describe("kill -9 loses nothing that was recorded 50 ms before", { concurrent: !long, timeout: sized(60_000, 600_000) }, () => {
   const lives = () => [...several(sized(1, 10), 60, 300), ...several(sized(2, 10), 300, sized(900, 3000))];
 
   it("at random moments under load, one life after the other", async (context) => {
@@ -124,7 +124,7 @@ describe.concurrent("kill -9 loses nothing that was recorded 50 ms before", { ti
   });
 });
 
-describe.concurrent("two faults at once: kill -9 while", { timeout: sized(60_000, 600_000) }, () => {
+describe("two faults at once: kill -9 while", { concurrent: !long, timeout: sized(60_000, 600_000) }, () => {
   const behaviours = ["status:500", "busy:1", "lost-reply:3", "hang:600", "half-cut", "reset-in-body", "no-http"] as const;
   for (const behaviour of behaviours) {
     it(`the receiver does ${behaviour}`, async (context) => {

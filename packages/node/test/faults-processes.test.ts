@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Child, startChild } from "@kmkit/testkit";
-import { type Finish, pause, Rig, sized, until } from "@kmkit/testkit/faults";
+import { type Finish, long, pause, Rig, sized, until } from "@kmkit/testkit/faults";
 import { describe, expect, it } from "vitest";
 
 const PATIENCE = sized(20_000, 60_000);
@@ -72,7 +72,7 @@ const safe = (worker) => new Promise((resolve, reject) => { worker.on("message",
 
 const labels = (label: string, count: number) => Array.from({ length: count }, (_, n) => `${label}.${n}`);
 
-describe.concurrent("several processes of one app share an outbox directory", { timeout }, () => {
+describe("several processes of one app share an outbox directory", { concurrent: !long, timeout }, () => {
   const many = sized(4, 24);
 
   it("one sends at a time: each command goes once, whoever recorded it", async (context) => {
@@ -103,7 +103,7 @@ describe.concurrent("several processes of one app share an outbox directory", { 
     rig.receiver.behave("slow:10");
     const apps = Array.from({ length: many }, () => rig.plain());
     await Promise.all(apps.map((app) => app.warm()));
-    const recordings = apps.map((app) => app.record(sized(2000, 10_000), 1000).catch(() => {}));
+    const recordings = apps.map((app) => app.record(2000, sized(1000, 5000 / many)).catch(() => {}));
     const must: string[] = [];
     const dead = apps.slice(0, many / 2);
     for (const app of dead) {

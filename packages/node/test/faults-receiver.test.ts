@@ -48,7 +48,10 @@ async function misbehave(rig: Rig, behaviour: Behaviour, ms: number, count: numb
   return app;
 }
 
-describe.concurrent("nothing is lost, it is said once an outage, and the books balance while the receiver does", { timeout }, () => {
+describe("nothing is lost, it is said once an outage, and the books balance while the receiver does", {
+  concurrent: !long,
+  timeout,
+}, () => {
   it.for([
     ["status:500", sized(1500, 10_000), "KM_COLLECTOR_BUSY"],
     ["status:502", sized(500, 30_000), "KM_COLLECTOR_BUSY"],
@@ -114,7 +117,7 @@ describe.concurrent("nothing is lost, it is said once an outage, and the books b
   });
 });
 
-describe.concurrent("a receiver that asks to wait", { timeout }, () => {
+describe("a receiver that asks to wait", { concurrent: !long, timeout }, () => {
   /** Makes the receiver ask for a pause once; gives how long it was left alone, in ms. */
   async function wait(rig: Rig, behaviour: Behaviour, most: number): Promise<number> {
     rig.receiver.behave(behaviour, 1);
@@ -149,7 +152,7 @@ describe.concurrent("a receiver that asks to wait", { timeout }, () => {
   });
 });
 
-describe.concurrent("an address that is wrong", { timeout }, () => {
+describe("an address that is wrong", { concurrent: !long, timeout }, () => {
   it("a redirection is not followed, since the key would go along; it is said once, and all is kept", async (context) => {
     const rig = await open(context);
     const other = await FaultyReceiver.start();
