@@ -10,7 +10,7 @@ import { Alarm, LOST, within } from "./timer.ts";
 import { backoff, type Verdict } from "./verdict.ts";
 
 /** After a fault the next try is small: a receiver that is getting up is not thrown down by it. */
-const PROBE = 50;
+const PROBE = 20;
 /** How soon to look again while another process sends, in ms. */
 const OTHER_SENDS = 200;
 
@@ -167,11 +167,13 @@ class DeliveringOutbox implements Outbox {
         if (this.fault !== undefined) this.storage.note(undefined);
         this.fault = undefined;
         if (letters.length > 0) await this.storage.setAside(letters);
-        await this.storage.remove(held);
+        // Counted in the same moment in which the storage counts it no more: whoever flushes now must find it in one of the two.
+        const removed = this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
         this.done += count;
         this.counts.sent += count - letters.length;
         for (const { code } of letters) this.counts.refuse(code, 1);
+        await removed;
         this.progress.made();
       }
     } finally {

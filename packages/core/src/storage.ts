@@ -45,6 +45,7 @@ export interface OutboxStorage {
   watch(watcher: StorageWatcher): void;
   /** The oldest entries, at least one if any waits, otherwise no more than fits both bounds. */
   head(commands: number, bytes: number): Promise<readonly Held[]>;
+  /** These were taken: {@link OutboxStorage.waiting} counts them no more when this returns. */
   remove(entries: readonly Held[]): Promise<void>;
   setAside(letters: readonly DeadLetter[]): Promise<void>;
   /** What waits here, put by any process, as far as known. */

@@ -54,6 +54,8 @@ export function httpTransport({ url, key, post, gzip }: { url: string; key: stri
       signal,
     );
     const word = verdict(answer.status, answer.retryAfter, Date.now());
+    // A portal, a placeholder or a wrong url: it has taken nothing, whatever its status says.
+    if (word.type === "accepted" && /^\s*</.test(answer.text)) return verdict(404, undefined, Date.now());
     return word.type === "accepted" ? { ...word, refused: refusalsOf(answer.text) } : word;
   };
 }

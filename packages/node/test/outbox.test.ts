@@ -136,7 +136,11 @@ describe("the durable outbox", () => {
     ["a few bytes", () => Buffer.from("x"), 0],
     ["nothing", () => Buffer.alloc(0), 0],
     ["a file that was cut off", (whole: Buffer) => whole.subarray(0, whole.length - 200), 298],
-    ["a file with noise in its middle", (whole: Buffer) => Buffer.concat([whole.subarray(0, 290), Buffer.alloc(50, 0xff), whole.subarray(340)]), 299],
+    [
+      "a file with noise in its middle",
+      (whole: Buffer) => Buffer.concat([whole.subarray(0, 290), Buffer.alloc(50, 0xff), whole.subarray(340)]),
+      299,
+    ],
   ])("%s in place of a file of the outbox costs the broken lines alone, and the app goes on", async (_, spoil, left) => {
     receiver.mode("status:503");
     const before = createKm(options());

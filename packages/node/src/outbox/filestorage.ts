@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { mkdir, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeadLetter, Entry, Held, OutboxStorage, Reporter, StorageWatcher, Waiting } from "@kmkit/core";
 import { KmError, memoryStorage } from "@kmkit/core";
@@ -57,6 +57,7 @@ class FileStorage implements OutboxStorage {
   private sealing: Promise<void> = Promise.resolve();
   private memory: OutboxStorage | undefined;
   private first: Promise<void> | undefined;
+  private looks: Promise<void> | undefined;
   private looking: NodeJS.Timeout | undefined;
   private idleSince = 0;
   private closed = false;
@@ -108,8 +109,8 @@ class FileStorage implements OutboxStorage {
     return this.segments.head(commands, bytes);
   }
 
-  async remove(entries: readonly Held[]): Promise<void> {
-    await (this.memory ?? this.segments).remove(entries);
+  remove(entries: readonly Held[]): Promise<void> {
+    return (this.memory ?? this.segments).remove(entries);
   }
 
   async setAside(letters: readonly DeadLetter[]): Promise<void> {
@@ -144,7 +145,9 @@ class FileStorage implements OutboxStorage {
 
   note(fault: string | undefined): void {
     if (this.memory === undefined && this.first !== undefined) {
-      writeFile(this.path("status.json"), `${JSON.stringify({ fault: fault ?? null, time: Date.now() })}\n`, { mode: 0o600 }).catch(() => {});
+      writeFile(this.path("status.json"), `${JSON.stringify({ fault: fault ?? null, time: Date.now() })}\n`, { mode: 0o600 }).catch(
+        () => {},
+      );
     }
   }
 
@@ -203,7 +206,8 @@ class FileStorage implements OutboxStorage {
     const waits = this.segments.unwritten.reduce((sum, { bytes }) => sum + bytes, entry.bytes.length);
     if (waits > this.limits.spare) throw cause;
     this.segments.add(new Segment(this.directory, this.names.next(), true, { count: entry.count, bytes: entry.bytes.length }, entry.bytes));
-    if (!this.full) this.reporter.report(new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause));
+    if (!this.full)
+      this.reporter.report(new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause));
     this.full = true;
   }
 
@@ -229,18 +233,28 @@ class FileStorage implements OutboxStorage {
     if (count > 0) this.segments.add(segment);
   }
 
-  /** Looks for what other processes have left, and whether all that is ours is there. */
-  private async look(): Promise<void> {
+  /** Looks for what other processes have left, and whether all that is ours is there. One look at a time. */
+  private look(): Promise<void> {
+    this.looks ??= this.lookNow().finally(() => {
+      this.looks = undefined;
+    });
+    return this.looks;
+  }
+
+  private async lookNow(): Promise<void> {
     const since = performance.now();
     try {
       const names = await readdir(this.directory).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code !== "ENOENT") throw cause;
         return mkdir(this.directory, { recursive: true, mode: 0o700 }).then((): string[] => []);
       });
-      await this.segments.look(names, since, this.sender.holds);
+      await this.segments.look(names, since, !(await this.sender.hasPassed()));
       const { writer } = this;
-      const deleted = writer?.isIdle === true && writer.since < since && writer.count > 0 && !names.includes(this.names.open(writer.stem));
+      const open = writer === undefined ? "" : this.names.open(writer.stem);
+      const deleted = writer?.isIdle === true && writer.since < since && writer.count > 0 && !names.includes(open);
       if (deleted || (writer !== undefined && writer.count > 0 && since - writer.since > MOST_OPEN)) await this.seal();
+      else if (writer !== undefined && names.includes(open)) await touch(this.path(open));
+      if (this.sender.holds) await this.sender.take();
       await this.segments.persist();
       if (since - this.idleSince > IDLE) await this.sender.release();
     } catch {
@@ -258,4 +272,10 @@ class FileStorage implements OutboxStorage {
       this.lookLater(Math.max(LOOK_AROUND, 100 * (performance.now() - start)));
     }, ms).unref();
   }
+}
+
+/** Shows that its owner lives. */
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => {});
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isAtWork, type Owner } from "./owner.ts";
 
 /** How often the holder looks whether it still is, and shows that it lives, in ms. */
-const RENEW = 5000;
+const RENEW = 1000;
 
 /**
  * Which of the processes that share a directory sends. Each holder makes a file `sender/<generation>`, and only one process can make the file of a
@@ -15,6 +15,8 @@ export class Lease {
   private readonly me: Owner;
   /** The generation that is ours. */
   private held: number | undefined;
+  /** The last one that was. */
+  private mine = 0;
   private checked = 0;
 
   constructor(directory: string, me: Owner) {
@@ -27,8 +29,12 @@ export class Lease {
     return this.held !== undefined;
   }
 
-  /** Take or renew the lease; false while another process holds it. */
-  async take(): Promise<boolean> {
+  /** Take or renew the lease; false while another process holds it. Where the disk does not let us ask (it is full, or gone) we send all the same. */
+  take(): Promise<boolean> {
+    return this.takeNow().catch(() => true);
+  }
+
+  private async takeNow(): Promise<boolean> {
     if (this.held !== undefined && performance.now() - this.checked < RENEW) return true;
     const generations = await this.generations();
     const latest = generations.at(-1) ?? 0;
@@ -43,6 +49,11 @@ export class Lease {
     return this.make(latest + 1, generations);
   }
 
+  /** Whether another process has sent since this one did. */
+  async hasPassed(): Promise<boolean> {
+    return ((await this.generations()).at(-1) ?? 0) > this.mine;
+  }
+
   /** Let another process send. */
   async release(): Promise<void> {
     const { held } = this;
@@ -54,12 +65,17 @@ export class Lease {
   private async make(generation: number, before: readonly number[]): Promise<boolean> {
     try {
       const file = await open(this.path(generation), "wx", 0o600);
-      await file.writeFile(JSON.stringify(this.me)).finally(() => file.close());
+      // On a full disk it stays empty; then others may take it from us.
+      await file
+        .writeFile(JSON.stringify(this.me))
+        .catch(() => {})
+        .finally(() => file.close());
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
       throw error;
     }
     this.held = generation;
+    this.mine = generation;
     this.checked = performance.now();
     await Promise.allSettled(before.map((old) => unlink(this.path(old))));
     return true;

@@ -13,6 +13,8 @@ export interface Owner {
 
 /** A file that its owner has not touched for so long, in ms, has lost him: he would have sealed or renewed it (measured against the file's own time). */
 export const ABANDONED = 45_000;
+/** The same for another thread of this process: a thread may be ended, and only its silence tells. Owners touch their files every second. */
+const SILENT = 4000;
 
 /** The owner that a storage of this process is. */
 export function newOwner(): Owner {
@@ -29,9 +31,10 @@ export function newOwner(): Owner {
  */
 export function isAtWork(owner: Owner, me: Owner, touched: number): boolean {
   // A time far ahead was written under another clock.
-  if (Math.abs(Date.now() - touched) > ABANDONED) return false;
+  const silence = Math.abs(Date.now() - touched);
+  if (silence > ABANDONED) return false;
   if (owner.host !== me.host) return true;
-  if (owner.pid === me.pid) return Math.abs(owner.began - me.began) <= 2;
+  if (owner.pid === me.pid) return Math.abs(owner.began - me.began) <= 2 && silence < SILENT;
   return isAlive(owner.pid);
 }
 

@@ -68,8 +68,10 @@ export class Segments {
     return out;
   }
 
-  /** These were taken. */
+  /** These were taken. They are counted no more at once; settles when that is known on disk. */
   async remove(taken: readonly Held[]): Promise<void> {
+    this.flying = [];
+    const removals: Promise<void>[] = [];
     for (const held of taken) {
       const segment = held.key as Segment;
       this.count(held, -1);
@@ -77,17 +79,17 @@ export class Segments {
         this.queue = this.queue.filter((other) => other !== segment);
         if (!segment.own && segment.name !== undefined) this.done.add(segment.name);
       }
-      await segment.take(held);
+      removals.push(segment.take(held));
     }
-    this.flying = [];
+    await Promise.all(removals);
   }
 
   /**
    * Puts right what is known, by a listing of the directory that was begun at `since` (`performance.now()`).
    *
-   * @param sender whether this process is the one that sends: then nobody else takes files away, except by mistake
+   * @param alone no other process has sent since this one did: then nobody takes files away, except by mistake
    */
-  async look(names: readonly string[], since: number, sender: boolean): Promise<void> {
+  async look(names: readonly string[], since: number, alone: boolean): Promise<void> {
     const known = new Set(this.queue.map(({ name }) => name));
     for (const name of names) {
       const open = parseOpen(name);
@@ -99,10 +101,12 @@ export class Segments {
     }
     const present = new Set(names);
     for (const name of this.done) if (!present.has(name)) this.done.delete(name);
+    let deleted = false;
     for (const segment of [...this.queue]) {
       if (segment.name === undefined || segment.since > since || present.has(segment.name) || this.flying.includes(segment)) continue;
-      this.vanished(segment, sender);
+      if (this.vanished(segment, alone)) deleted = true;
     }
+    if (deleted) this.lost(0, "files were deleted, and are written anew");
   }
 
   /** What is in memory alone goes to disk where that can be written again; true if nothing is left to do. */
@@ -156,22 +160,24 @@ export class Segments {
     return false;
   }
 
-  /** A file is gone that this process has not sent. */
-  private vanished(segment: Segment, sender: boolean): void {
-    if (sender && segment.own && segment.data !== undefined) {
-      // Somebody has deleted it: it is written anew.
+  /** A file is gone that this process has not sent. True where somebody has deleted what we still have: it is written anew. */
+  private vanished(segment: Segment, alone: boolean): boolean {
+    if (alone && segment.own && segment.data !== undefined) {
       segment.name = undefined;
-      return;
+      return true;
     }
     this.queue = this.queue.filter((other) => other !== segment);
     this.count(segment, -1);
     if (!segment.own) this.found -= segment.count;
-    else if (sender) this.lost(segment.count, `${segment.name} is gone`);
+    else if (alone) this.lost(segment.count, `${segment.name} is gone`);
     else this.handed += segment.count;
+    return false;
   }
 
   private setAside(lines: readonly Uint8Array[]): Promise<void> {
-    return appendFile(join(/* turbopackIgnore: true */ this.directory, BROKEN), Buffer.concat([...lines, Buffer.from("\n")]), { mode: 0o600 });
+    return appendFile(join(/* turbopackIgnore: true */ this.directory, BROKEN), Buffer.concat([...lines, Buffer.from("\n")]), {
+      mode: 0o600,
+    });
   }
 
   private count(entry: Entry | { count: number; bytes: number }, sign: 1 | -1): void {
