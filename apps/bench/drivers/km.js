@@ -4,16 +4,7 @@ import { object } from "./wire.js";
 
 /** @param {import("./wire.js").Place} place @returns {import("./wire.js").Sdk} */
 export function create({ url, dir }) {
-  /** @type {Record<string, number>} */
-  const errors = {};
-  const client = createKm({
-    url,
-    key: "local",
-    outbox: `${dir}/km`,
-    onError: ({ code }) => {
-      errors[code] = (errors[code] ?? 0) + 1;
-    },
-  });
+  const client = createKm({ url, key: "local", outbox: `${dir}/km` });
   const watch = km(client);
   return {
     record: (id, name, props) => client.as(id).record(name, props),
@@ -25,7 +16,7 @@ export function create({ url, dir }) {
         request.km.record("Viewed Page", props());
         next();
       }),
-    report: () => ({ stats: client.stats(), errors }),
+    stats: () => client.stats(),
   };
 }
 

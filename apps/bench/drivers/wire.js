@@ -2,7 +2,7 @@
 /** A request as the sink got it, its body unpacked. @typedef {{ method: string, url: string, body: Buffer }} Taken */
 /** What a vendor's server would answer. @typedef {{ type: string, body: string }} Reply */
 /**
- * An SDK at work. `stats` and `errors` are ours alone; `drains`: it looks after SIGTERM by itself, so its documented shutdown is to do nothing.
+ * An SDK at work. `stats` is ours alone; `drains`: it looks after SIGTERM by itself, so its documented shutdown is to do nothing.
  *
  * @typedef {object} Sdk
  * @property {(id: string, name: string, props: Record<string, string | number>) => void} record
@@ -10,7 +10,7 @@
  * @property {() => Promise<unknown>} close
  * @property {boolean} [drains]
  * @property {(props: () => Record<string, string | number>) => import("express").RequestHandler} [middleware]
- * @property {() => { stats: unknown, errors: Record<string, number> }} [report]
+ * @property {() => unknown} [stats]
  */
 /** Where the SDK sends, and a directory that outlives its process. @typedef {{ url: string, dir: string }} Place */
 

@@ -83,7 +83,7 @@ const orders = {
   close: ({ most = 20_000 }) => within(() => sdk.close(), most),
   report: () => {
     const { user, system } = process.cpuUsage();
-    return { cpu: (user + system) / 1e6, peakRss: process.resourceUsage().maxRSS / 1024, ...sdk.report?.() };
+    return { cpu: (user + system) / 1e6, peakRss: process.resourceUsage().maxRSS / 1024, stats: sdk.stats?.() };
   },
 };
 

@@ -16,6 +16,13 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
+/** Whatever is started ends with the bench. @template {import("node:child_process").ChildProcess} Child @param {Child} child */
+export function track(child) {
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
+}
+
 /** A directory of its own. */
 export const directory = () => mkdtempSync(join(scratch, "d-"));
 /** @param {number} ms @returns {Promise<void>} */
@@ -40,13 +47,12 @@ export function start(program, args, { core, before = [], node = [], env = {} } 
     env: { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1", ...env },
   });
   closeSync(file);
-  running.add(child);
+  track(child);
   /** @type {{ code: number | null, signal: string | null } | undefined} */
   let end;
   /** @type {Promise<{ code: number | null, signal: string | null }>} */
   const ended = new Promise((resolve) =>
     child.once("exit", (code, signal) => {
-      running.delete(child);
       end = { code, signal };
       resolve(end);
     }),

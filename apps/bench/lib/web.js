@@ -95,7 +95,7 @@ const listen = (app) => (ready) => {
 
 process.on("message", (/** @type {{ id: number }} */ { id }) => {
   const { user, system } = process.cpuUsage();
-  process.send?.({ id, cpu: user + system, seq, ...sdk?.report?.() });
+  process.send?.({ id, cpu: user + system, seq, stats: sdk?.stats?.() });
 });
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 const run = await /** @type {() => ReturnType<typeof frameworks.express>} */ (frameworks[framework])();

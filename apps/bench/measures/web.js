@@ -5,7 +5,7 @@ import { APP_CORE, REST_CORE } from "../lib/machine.js";
 import { sized } from "../lib/row.js";
 
 /** @typedef {import("../lib/row.js").Run} Run */
-/** A web app under load. @typedef {{ url: string, report(): Promise<any>, end(): Promise<unknown>, sink: import("../lib/children.js").Sink }} Web */
+/** A web app under load. @typedef {{ url: string, report(): Promise<any>, end(): Promise<unknown>, log?(): string, ending?(): string | undefined, sink: import("../lib/children.js").Sink }} Web */
 /** One stretch of load. @typedef {{ us: number, perSecond: number, failed: number, recorded: number, share: number }} Stretch */
 
 /** What a program sends that is no browser. */
@@ -38,16 +38,18 @@ export async function browser(url) {
   return { ...navigation, cookie: [plain.cookie, ...given].join("; ") };
 }
 
-/** @param {string} framework @param {string} what @returns {Promise<Web>} */
-export async function startWeb(framework, what) {
+/** @param {string} framework @param {string} what @param {{ dir?: string, before?: string[] }} [how] @returns {Promise<Web>} */
+export async function startWeb(framework, what, { dir = directory(), before = [] } = {}) {
   const sink = await startSink(["bare", "noop"].includes(what) ? "noop" : what === "silent" ? "km" : what, { core: REST_CORE });
   await sink.lazy();
-  const child = start("web.js", [framework, what, sink.url, directory()], { core: APP_CORE });
+  const child = start("web.js", [framework, what, sink.url, dir], { core: APP_CORE, before });
   const { port } = await child.ready;
   return {
     url: `http://127.0.0.1:${port}/`,
     sink,
     report: () => child.ask("report"),
+    log: child.log,
+    ending: () => child.end && (child.end.signal ?? `exit code ${child.end.code}`),
     end: () => Promise.all([child.kill(), sink.stop()]),
   };
 }
