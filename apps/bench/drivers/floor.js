@@ -53,8 +53,8 @@ export function create({ url }) {
       if (waiting.length >= MOST) return;
       waiting.push({ id: run + made++, time: Date.now(), identity, name, props });
       if (waiting.length >= BATCH) void send();
-      else
-        timer ??= setTimeout(() => {
+      else if (timer === undefined)
+        timer = setTimeout(() => {
           timer = undefined;
           void send();
         }, LINGER);

@@ -63,14 +63,10 @@ async function pace({ from, n, rate, timed = false, journal }) {
 /** What the process believes the time is moves by so many ms; the machine's clock stays. @param {{ shift: number }} order */
 function clock({ shift }) {
   const { now } = Date;
-  Date = class extends Date {
-    /** @param {unknown[]} args */
-    constructor(...args) {
-      // @ts-expect-error: the constructor's own overloads.
-      super(...(args.length === 0 ? [now() + shift] : args));
-    }
-    static now = () => now() + shift;
-  };
+  globalThis.Date = /** @type {DateConstructor} */ (
+    new Proxy(Date, { construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now() + shift] : args) })
+  );
+  Date.now = () => now() + shift;
   return {};
 }
 

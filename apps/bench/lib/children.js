@@ -138,7 +138,13 @@ export async function startSink(driver, { core } = {}) {
 export async function startApp(driver, url, { dir = directory(), ...how } = {}) {
   const child = start("app.js", [driver, url, dir], how);
   await child.ready;
-  return { ...child, dir, get end() { return child.end; } };
+  return {
+    ...child,
+    dir,
+    get end() {
+      return child.end;
+    },
+  };
 }
 
 /**

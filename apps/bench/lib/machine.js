@@ -25,7 +25,14 @@ export const onCore = (core, args) =>
 
 /** The prefix of a call whose process, and no other, sees a small file system at this path; undefined where the system does not allow it. @param {string} path @param {string} options */
 export function ownMount(path, options) {
-  const shell = (/** @type {string} */ flags) => ["unshare", flags, "sh", "-c", `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`, path];
+  const shell = (/** @type {string} */ flags) => [
+    "unshare",
+    flags,
+    "sh",
+    "-c",
+    `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`,
+    path,
+  ];
   return ["-m", "-Urm"].map(shell).find(([program = "", ...args]) => works(program, [...args, "true"]));
 }
 

@@ -4,9 +4,24 @@ import { median, short } from "./statistics.js";
 
 /** The rows in the picture, and what they are called in it. */
 const charts = [
-  { id: "express-cpu", title: "What one recorded command costs a request", subtitle: "CPU over the bare app, µs; shorter is better", unit: "µs" },
-  { id: "kill", title: "What is lost when the app is killed", subtitle: "commands lost at kill -9, receiver healthy, app restarted", unit: "" },
-  { id: "kill-down", title: "… and the receiver was down", subtitle: "commands lost at kill -9, receiver back before the restart", unit: "" },
+  {
+    id: "express-cpu",
+    title: "What one recorded command costs a request",
+    subtitle: "CPU over the bare app, µs; shorter is better",
+    unit: "µs",
+  },
+  {
+    id: "kill",
+    title: "What is lost when the app is killed",
+    subtitle: "commands lost at kill -9, receiver healthy, app restarted",
+    unit: "",
+  },
+  {
+    id: "kill-down",
+    title: "… and the receiver was down",
+    subtitle: "commands lost at kill -9, receiver back before the restart",
+    unit: "",
+  },
 ];
 const WIDTH = 760;
 const LEFT = 124;
@@ -15,7 +30,7 @@ const GAP = 7;
 const NAMES = { km: "kmkit", floor: "hand-written" };
 
 /** @param {string} text */
-const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const markup = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 /** Our bar, the floor's, and the rivals', the shortest first. @param {Result} result */
 function barsOf({ outcome }) {
@@ -34,14 +49,19 @@ export function picture(results, footer) {
   /** @type {string[]} */
   const out = [];
   let y = 8;
+  /** @param {string} kind @param {number} down @param {string} text */
+  const line = (kind, down, text) => {
+    y += down;
+    out.push(`<text class="${kind}" x="16" y="${y}">${markup(text)}</text>`);
+  };
   for (const { id, title, subtitle, unit } of charts) {
     const result = results.find(({ row, failed }) => row.id === id && failed === undefined);
     const bars = result === undefined ? [] : barsOf(result);
     if (bars.length === 0) continue;
     const most = Math.max(...bars.map(({ value }) => value), 1e-9);
     const scale = (WIDTH - LEFT - 96) / most;
-    out.push(`<text class="title" x="16" y="${(y += 24)}">${escape(title)}</text>`);
-    out.push(`<text class="quiet" x="16" y="${(y += 19)}">${escape(subtitle)}</text>`);
+    line("title", 24, title);
+    line("quiet", 19, subtitle);
     y += 13;
     for (const { name, value } of bars) {
       const kind = name === "km" ? "ours" : name === "floor" ? "floor" : "rival";
@@ -50,16 +70,16 @@ export function picture(results, footer) {
       // Nothing lost is no bar, but the place of one.
       const width = Math.max(value * scale, 2);
       out.push(
-        `<text class="label ${kind}-text" x="${LEFT - 10}" y="${middle}" text-anchor="end">${escape(label)}</text>`,
+        `<text class="label ${kind}-text" x="${LEFT - 10}" y="${middle}" text-anchor="end">${markup(label)}</text>`,
         `<rect class="${kind}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>`,
-        `<text class="value ${kind}-text" x="${(LEFT + width + 8).toFixed(1)}" y="${middle}">${escape(`${short(value)}${unit === "" ? "" : ` ${unit}`}`)}</text>`,
+        `<text class="value ${kind}-text" x="${(LEFT + width + 8).toFixed(1)}" y="${middle}">${markup(`${short(value)}${unit === "" ? "" : ` ${unit}`}`)}</text>`,
       );
       y += BAR + GAP;
     }
     y += 12;
   }
-  if (out.length === 0) out.push(`<text class="quiet" x="16" y="${(y += 24)}">Nothing of what the picture shows was measured.</text>`);
-  out.push(`<text class="quiet" x="16" y="${(y += 16)}">${escape(footer)}</text>`);
+  if (out.length === 0) line("quiet", 24, "Nothing of what the picture shows was measured.");
+  line("quiet", 16, footer);
   const height = y + 16;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="kmkit beside a hand-written buffer and other SDKs">
 <style>

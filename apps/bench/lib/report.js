@@ -11,7 +11,8 @@ export const sections = { 1: "Cost in the app", 2: "Nothing is lost", 3: "The co
 const NAMED = 3;
 
 /** @param {Result} result */
-export const word = ({ outcome, failed }) => (failed !== undefined ? "failed" : outcome.reached === undefined ? "–" : outcome.reached ? "yes" : "no");
+export const word = ({ outcome, failed }) =>
+  failed !== undefined ? "failed" : outcome.reached === undefined ? "–" : outcome.reached ? "yes" : "no";
 
 /** @param {Result} result */
 const cells = ({ row, outcome, failed, ...rest }) => {
@@ -38,7 +39,11 @@ const bySection = (results) =>
 /** How many of how many were reached. @param {readonly Result[]} results */
 export const tally = (results) => {
   const count = (/** @type {string} */ what) => results.filter((result) => word(result) === what).length;
-  const others = [["no", "not reached"], ["failed", "failed"], ["–", "not measurable here"]].map(([what = "", text]) => [count(what), text]);
+  const others = [
+    ["no", "not reached"],
+    ["failed", "failed"],
+    ["–", "not measurable here"],
+  ].map(([what = "", text]) => [count(what), text]);
   return [`${count("yes")} of ${results.length} reached`, ...others.filter(([n]) => n !== 0).map(([n, text]) => `${n} ${text}`)].join(", ");
 };
 
@@ -50,7 +55,13 @@ export function table(results, heading) {
   for (const { title, own } of bySection(results)) {
     const lines = own.map(cells);
     const width = Object.fromEntries(names.map((name) => [name, Math.max(name.length, ...lines.map((line) => line[name].length))]));
-    const print = (/** @type {Record<string, string>} */ line) => out.push(names.map((name) => (line[name] ?? "").padEnd(width[name] ?? 0)).join("  ").trimEnd());
+    const print = (/** @type {Record<string, string>} */ line) =>
+      out.push(
+        names
+          .map((name) => (line[name] ?? "").padEnd(width[name] ?? 0))
+          .join("  ")
+          .trimEnd(),
+      );
     out.push("", title, "");
     print(Object.fromEntries(names.map((name) => [name, name])));
     for (const line of lines) {
@@ -70,7 +81,13 @@ export function markdown(results, heading) {
   for (const { label, value } of heading) out.push(`- **${label}**: ${value}`);
   out.push("", `**${tally(results)}.** Figures are medians, with the least and the most of all rounds.`);
   for (const { title, own } of bySection(results)) {
-    out.push("", `## ${title}`, "", "| what | unit | ours | floor | best rivals | target | reached | |", "|---|---|---|---|---|---|---|---|");
+    out.push(
+      "",
+      `## ${title}`,
+      "",
+      "| what | unit | ours | floor | best rivals | target | reached | |",
+      "|---|---|---|---|---|---|---|---|",
+    );
     for (const { what, unit, ours, floor, rivals, target, reached, note } of own.map(cells)) {
       out.push(`| ${[what, unit, ours, floor, rivals, target, reached === "no" ? "**no**" : reached, note].map(cell).join(" | ")} |`);
     }

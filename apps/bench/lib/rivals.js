@@ -17,7 +17,8 @@ export function installRivals(log) {
     execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     return undefined;
   } catch (error) {
-    const reason = /npm error (?:network |code )?(.*)/.exec(String(/** @type {{ stderr?: Buffer }} */ (error).stderr))?.[1] ?? String(error);
+    const reason =
+      /npm error (?:network |code )?(.*)/.exec(String(/** @type {{ stderr?: Buffer }} */ (error).stderr))?.[1] ?? String(error);
     return `the rivals could not be installed (is the npm registry reachable? ${reason}), so their columns are empty`;
   }
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const folder = join(import.meta.dirname, "../rows");
 /** The order of the table. */
-const order = ["calls", "express", "silent", "frameworks", "footprint", "faults", "directory", "processes", "collector"];
+const order = ["calls", "express", "silent", "frameworks", "footprint", "faults", "directory", "processes", "acknowledged"];
 
 /** Every row that stands in `rows/`: a module exports one as `row` or several as `rows`. @returns {Promise<Row[]>} */
 export async function loadRows() {

@@ -36,7 +36,10 @@ export function chosen(rows, { only, section, quick }) {
   const unknown = ids?.filter((id) => !rows.some((row) => row.id === id)) ?? [];
   if (unknown.length > 0) throw Object.assign(new Error(`no row is called ${unknown.join(", ")}`), { code: "USAGE" });
   if (section !== undefined && !(section in sections)) throw Object.assign(new Error(`no section is called ${section}`), { code: "USAGE" });
-  return rows.filter((row) => (ids === undefined ? !(quick && row.slow) : ids.includes(row.id)) && (section === undefined || String(row.section) === section));
+  return rows.filter(
+    (row) =>
+      (ids === undefined ? !(quick && row.slow) : ids.includes(row.id)) && (section === undefined || String(row.section) === section),
+  );
 }
 
 /** One row after the other; one that fails is reported as failed. @param {readonly Row[]} rows @param {Run} run @returns {Promise<Result[]>} */
@@ -95,7 +98,10 @@ export async function bench(options) {
   const size = options.tiny ? "tiny: figures mean nothing" : small ? "quick: smaller and shorter than what the rows name" : "full";
   const date = new Date().toISOString().slice(0, 16).replace("T", " ");
   const heading = [
-    { label: "Machine", value: `${machine()}; ${pins ? "app on core 0, receiver and load on core 1" : "not pinned to cores"}; memory is ${memoryKind}` },
+    {
+      label: "Machine",
+      value: `${machine()}; ${pins ? "app on core 0, receiver and load on core 1" : "not pinned to cores"}; memory is ${memoryKind}`,
+    },
     { label: "Node", value: process.version },
     { label: "Date", value: `${date} UTC` },
     { label: "Rivals", value: about },
@@ -107,7 +113,10 @@ export async function bench(options) {
   if (out !== undefined) {
     if (!existsSync(out)) mkdirSync(out, { recursive: true });
     writeFileSync(join(out, "RESULTS.md"), markdown(results, heading));
-    writeFileSync(join(out, "results.svg"), picture(results, `${tally(results)} · Node ${process.version.slice(1)}, ${date.slice(0, 10)} · npm run bench`));
+    writeFileSync(
+      join(out, "results.svg"),
+      picture(results, `${tally(results)} · Node ${process.version.slice(1)}, ${date.slice(0, 10)} · npm run bench`),
+    );
     writeFileSync(join(out, "results.json"), json(results, heading));
     log(`\nWritten: ${join(out, "RESULTS.md")}, results.svg, results.json`);
   }

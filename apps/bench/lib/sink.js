@@ -90,11 +90,14 @@ const data = createServer((request, response) => {
       take(kept);
       socket.destroy();
     } else if (mode.startsWith("delay:"))
-      setTimeout(() => {
-        if (socket.destroyed) return;
-        take({ ...kept, at: Date.now() });
-        answer(200);
-      }, Number(mode.slice(6)));
+      setTimeout(
+        () => {
+          if (socket.destroyed) return;
+          take({ ...kept, at: Date.now() });
+          answer(200);
+        },
+        Number(mode.slice(6)),
+      );
     else socket.destroy();
   });
 });

@@ -98,5 +98,7 @@ process.on("message", (/** @type {{ id: number }} */ { id }) => {
   process.send?.({ id, cpu: user + system, seq, stats: sdk?.stats?.() });
 });
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
-const run = await /** @type {() => ReturnType<typeof frameworks.express>} */ (frameworks[framework])();
-await run((port) => process.send?.({ port }));
+const make = frameworks[framework];
+if (make === undefined) throw new Error(`no framework ${framework}`);
+const serve = await make();
+await serve((port) => process.send?.({ port }));

@@ -53,7 +53,8 @@ export const bursts = (run) =>
       const start = memoryOf(app.pid);
       const stop = watchMemory(app.pid);
       const { recorded, ms } = await app.ask("burst", { from: 0, n, most: 8000 });
-      if (driver !== "noop") await arrived(sink, { to: recorded, quiet: sized(run, 5000, 3000, 3000), most: sized(run, 10_000, 5000, 5000), app });
+      if (driver !== "noop")
+        await arrived(sink, { to: recorded, quiet: sized(run, 5000, 3000, 3000), most: sized(run, 10_000, 5000, 5000), app });
       const { peakRss } = await app.ask("report");
       return { us: (ms * 1000) / recorded, peak: stop(), start, peakRss };
     }),
@@ -68,7 +69,8 @@ export const paced = (run) =>
       const { cpu: start } = await app.ask("report");
       const { recorded, mean, p99 } = await app.ask("pace", { from: 0, n, rate: 5000, timed: true });
       // posthog and amplitude send what is left every 10 s; asking to flush is how an app hurries them.
-      if (driver !== "noop") await Promise.all([app.ask("flush"), arrived(sink, { to: n, quiet: 11_000, most: sized(run, 30_000, 12_000, 8000), app })]);
+      if (driver !== "noop")
+        await Promise.all([app.ask("flush"), arrived(sink, { to: n, quiet: 11_000, most: sized(run, 30_000, 12_000, 8000), app })]);
       const { cpu: end } = await app.ask("report");
       const stats = await sink.stats(0, n);
       const share = stats.received / n;

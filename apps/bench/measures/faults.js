@@ -47,11 +47,15 @@ function together(run, key, work, drivers = ["floor", "km", ...run.rivals]) {
       return turn;
     };
     await run.turn.take();
-    const all = await Promise.allSettled(drivers.map(async (driver) => /** @type {const} */ ([driver, [await work(driver, alone)]])));
+    const all = await Promise.allSettled(drivers.map(async (driver) => /** @type {const} */ ([driver, await work(driver, alone)])));
     await run.turn.release();
-    const failed = all.find((one) => one.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-    return Object.fromEntries(all.map((one) => /** @type {PromiseFulfilledResult<readonly [string, Fate[]]>} */ (one).value));
+    /** @type {Record<string, Fate[]>} */
+    const fates = {};
+    for (const one of all) {
+      if (one.status === "rejected") throw one.reason;
+      fates[one.value[0]] = [one.value[1]];
+    }
+    return fates;
   });
 }
 
@@ -136,7 +140,12 @@ export const misbehaved = (run, mode, seconds) =>
     await sleep(Math.max(0, start + seconds * 1000 - Date.now()));
     // A slow receiver stays slow.
     if (!mode.startsWith("delay")) await sink.mode("accept");
-    const before = await arrived(sink, { to: recorded, quiet: sized(run, 25_000, 12_000, 11_000), most: sized(run, 60_000, 25_000, 12_000), app });
+    const before = await arrived(sink, {
+      to: recorded,
+      quiet: sized(run, 25_000, 12_000, 11_000),
+      most: sized(run, 60_000, 25_000, 12_000),
+      app,
+    });
     const died = app.end !== undefined;
     if (!died && before.received < recorded) {
       await app.ask("close", { most: sized(run, 20_000, 8000, 3000) });

@@ -9,7 +9,7 @@ import { once, sized } from "../lib/row.js";
 const call = promisify(execFile);
 const root = join(import.meta.dirname, "../../..");
 /** The rivals' packages, by driver. */
-export const packages = {
+const packages = {
   posthog: "posthog-node",
   segment: "@segment/analytics-node",
   mixpanel: "mixpanel",
@@ -49,7 +49,11 @@ async function install(what, name, times) {
 export const footprints = (run) =>
   once(run, "footprints", async () => {
     const packed = directory();
-    await call("npm", ["pack", "--ignore-scripts", "--pack-destination", packed, ...["core", "node", "express"].map((name) => `./packages/${name}`)], { cwd: root });
+    await call(
+      "npm",
+      ["pack", "--ignore-scripts", "--pack-destination", packed, ...["core", "node", "express"].map((name) => `./packages/${name}`)],
+      { cwd: root },
+    );
     const tarballs = readdirSync(packed).map((name) => join(packed, name));
     await run.turn.take();
     const times = sized(run, 10, 5, 2);

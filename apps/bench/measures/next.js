@@ -6,7 +6,7 @@ import { directory, start, startSink } from "../lib/children.js";
 import { APP_CORE, REST_CORE } from "../lib/machine.js";
 
 const folder = join(import.meta.dirname, "../next");
-const env = { NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1", NODE_ENV: "production" };
+const env = { NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1", NODE_ENV: /** @type {const} */ ("production") };
 /** @type {Promise<unknown> | undefined} */
 let built;
 

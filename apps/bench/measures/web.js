@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { get } from "node:http";
-import { directory, sleep, start, startSink, arrived } from "../lib/children.js";
+import { arrived, directory, sleep, start, startSink } from "../lib/children.js";
 import { APP_CORE, REST_CORE } from "../lib/machine.js";
 import { sized } from "../lib/row.js";
 
@@ -70,7 +70,7 @@ export async function startLoad() {
  *
  * @param {Web} web @param {Awaited<ReturnType<typeof startLoad>>} load @param {number} ms @param {Record<string, string>} headers @returns {Promise<Stretch>}
  */
-export async function stretch(web, load, ms, headers) {
+async function stretch(web, load, ms, headers) {
   const before = await web.report();
   const { answered, failed, ms: took } = await load.run(web.url, ms, headers);
   const { seq = 0 } = await web.report();
@@ -103,6 +103,7 @@ export async function alternate(run, apps, { stretches, ms, warm }) {
     try {
       for (const [name, app] of Object.entries(apps)) {
         const web = await app.open();
+        /** @type {(typeof open)[number]} */
         const one = { name, web, headers: plain };
         open.push(one);
         one.headers = (await app.headers?.(web)) ?? plain;

@@ -12,8 +12,15 @@ const timesFloor = (figures, times, unit) => {
   return { ...figures, reached: atMost(figures.ours, limit), limit: `${short(limit)} ${unit}` };
 };
 
-/** What costs little because it never arrives is no example: only rivals that delivered count. @param {Record<string, readonly { share: number }[]>} measured */
-const delivered = (measured) => Object.fromEntries(Object.entries(measured).filter(([, rounds]) => median(rounds.map(({ share }) => share)) > 0.99));
+/**
+ * What costs little because it never arrives is no example: only rivals that delivered count.
+ *
+ * @template {{ share: number }} T
+ * @param {Record<string, readonly T[]>} measured
+ * @returns {Record<string, readonly T[]>}
+ */
+const delivered = (measured) =>
+  Object.fromEntries(Object.entries(measured).filter(([, rounds]) => median(rounds.map(({ share }) => share)) > 0.99));
 
 /** @param {Record<string, readonly { share: number }[]>} measured */
 const undelivered = (measured) =>
@@ -34,7 +41,14 @@ export const rows = [
     async run(run) {
       const measured = await bursts(run);
       const empty = measured.noop?.map(({ us }) => us);
-      return { ...timesFloor(columns(measured, ({ us }) => us), 2, "µs"), note: `an empty call: ${short(median(empty))} µs` };
+      return {
+        ...timesFloor(
+          columns(measured, ({ us }) => us),
+          2,
+          "µs",
+        ),
+        note: `an empty call: ${short(median(empty))} µs`,
+      };
     },
   },
   {
@@ -43,7 +57,12 @@ export const rows = [
     what: "one record() at 5,000/s, mean",
     unit: "µs",
     target: "≤ 2 × floor",
-    run: async (run) => timesFloor(columns(await paced(run), ({ mean }) => mean), 2, "µs"),
+    run: async (run) =>
+      timesFloor(
+        columns(await paced(run), ({ mean }) => mean),
+        2,
+        "µs",
+      ),
   },
   {
     id: "record-p99",
@@ -51,7 +70,12 @@ export const rows = [
     what: "one record() at 5,000/s, 99th percentile",
     unit: "µs",
     target: "≤ 3 × floor",
-    run: async (run) => timesFloor(columns(await paced(run), ({ p99 }) => p99), 3, "µs"),
+    run: async (run) =>
+      timesFloor(
+        columns(await paced(run), ({ p99 }) => p99),
+        3,
+        "µs",
+      ),
   },
   {
     id: "cpu",
@@ -93,6 +117,11 @@ export const rows = [
     what: `most memory in a burst of 100,000 (${memoryKind})`,
     unit: "MB",
     target: "≤ 1.5 × floor",
-    run: async (run) => timesFloor(columns(await bursts(run), ({ peak }) => peak), 1.5, "MB"),
+    run: async (run) =>
+      timesFloor(
+        columns(await bursts(run), ({ peak }) => peak),
+        1.5,
+        "MB",
+      ),
   },
 ];

@@ -28,7 +28,11 @@ const row = (id, what, measure, code) => ({
     const told = [`${short(recorded)} recorded, ${short(received)} received`];
     if (Object.keys(refused).length > 0) told.push(`refused: ${list(refused)}`);
     told.push(died !== undefined ? `the process died of ${died}` : `reported: ${list(reports) || "nothing"}`);
-    return { ours: failed + uncounted, reached: died === undefined && failed + uncounted === 0 && recorded > 0 && once, note: told.join("; ") };
+    return {
+      ours: failed + uncounted,
+      reached: died === undefined && failed + uncounted === 0 && recorded > 0 && once,
+      note: told.join("; "),
+    };
   },
 });
 

@@ -17,7 +17,11 @@ export const oneCommand = (run) =>
     const app = (what) => ({ open: () => startWeb("express", what) });
     const ours = await alternate(run, { bare: app("bare"), floor: app("floor"), km: app("km") }, plan(run));
     for (const rival of run.rivals) {
-      const { [rival]: measured = [] } = await alternate(run, { [rival]: app(rival) }, { ...plan(run), stretches: 1, ms: sized(run, 3000, 1500, 200) });
+      const { [rival]: measured = [] } = await alternate(
+        run,
+        { [rival]: app(rival) },
+        { ...plan(run), stretches: 1, ms: sized(run, 3000, 1500, 200) },
+      );
       ours[rival] = measured;
     }
     return ours;
@@ -67,7 +71,11 @@ export const rows = [
       const measured = await oneCommand(run);
       const figures = columns(measured, ({ share }) => share * 100);
       const failed = (measured.km ?? []).reduce((sum, one) => sum + one.failed, 0);
-      return { ...figures, reached: failed === 0 && figures.ours.every((share) => share === 100), note: failed > 0 ? `${failed} requests failed` : "" };
+      return {
+        ...figures,
+        reached: failed === 0 && figures.ours.every((share) => share === 100),
+        note: failed > 0 ? `${failed} requests failed` : "",
+      };
     },
   },
 ];

@@ -14,11 +14,15 @@ const onWire = ({ received, copies }) => (received + copies) / received;
 
 /** What else is to be told of a fault. @param {Record<string, readonly Fate[]>} measured */
 const remarks = (measured) => {
-  const { recorded, copies, foreignCopies } = /** @type {Fate} */ (measured.km?.[0]);
+  const { recorded = 0, copies = 0, foreignCopies = 0 } = measured.km?.[0] ?? {};
   const died = Object.keys(measured).filter((driver) => measured[driver]?.[0]?.died);
   return [
     `of ${short(recorded)}`,
-    ...(copies > 0 ? [`ours came ${short(copies)} times more than once${foreignCopies > 0 ? `, ${foreignCopies} under another id` : ", by the same ids"}`] : []),
+    ...(copies > 0
+      ? [
+          `ours came ${short(copies)} times more than once${foreignCopies > 0 ? `, ${foreignCopies} under another id` : ", by the same ids"}`,
+        ]
+      : []),
     ...(died.length > 0 ? [`the process died: ${died.join(", ")}`] : []),
   ].join("; ");
 };
@@ -71,7 +75,9 @@ export const rows = [
   losses("slow", "every reply takes 2 s", (run) => misbehaved(run, "delay:2000", run.quick ? 5 : 20)),
   losses("lost-reply", "receiver takes all, but its replies are lost for 10 s", lostReply),
   atLimit({ id: "copies", what: "the same: sent, over different ones received", unit: "×", target: "≤ 1.05" }, lostReply, onWire, 1.05),
-  losses("half-closed", "receiver closes its half of the connection without an answer, for 10 s", (run) => misbehaved(run, "half-closed", run.quick ? 5 : 10)),
+  losses("half-closed", "receiver closes its half of the connection without an answer, for 10 s", (run) =>
+    misbehaved(run, "half-closed", run.quick ? 5 : 10),
+  ),
   losses("backlog", "receiver down while 200,000 are recorded at 20,000/s, then back", backlog),
   atLimit(
     { id: "backlog-memory", what: `the same: memory above start (${memoryKind})`, unit: "MB", target: "≤ 60" },

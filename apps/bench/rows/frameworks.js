@@ -59,4 +59,7 @@ const row = (framework, name, measure) => ({
 });
 
 /** @type {Row[]} */
-export const rows = [...Object.entries(names).map(([framework, name]) => row(framework, name, all)), row("next", "Next 16 route handler", next)];
+export const rows = [
+  ...Object.entries(names).map(([framework, name]) => row(framework, name, all)),
+  row("next", "Next 16 route handler", next),
+];
