@@ -77,6 +77,7 @@ const HOLD = 120_000;
 export function turnOn(file) {
   /** @type {{ since: number, end: () => Promise<void> } | undefined} */
   let held;
+  let waited = 0;
   const release = async () => {
     const { end } = held ?? {};
     held = undefined;
@@ -84,6 +85,10 @@ export function turnOn(file) {
   };
   return {
     release,
+    /** How long others had it, in seconds. */
+    get waited() {
+      return waited / 1000;
+    },
     /** Holds it from here until `release`, or until the next call after {@link HOLD}. */
     async take() {
       if (file === undefined) return;
@@ -92,9 +97,11 @@ export function turnOn(file) {
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
       if (held !== undefined) return;
+      const asked = Date.now();
       const child = spawn("flock", ["-x", file, "sh", "-c", "echo; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
       const gone = new Promise((resolve) => child.once("exit", resolve));
       await new Promise((resolve, reject) => child.stdout.once("data", resolve).once("close", () => reject(new Error("no lock"))));
+      waited += Date.now() - asked;
       held = {
         since: Date.now(),
         end: async () => {

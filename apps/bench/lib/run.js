@@ -5,6 +5,7 @@ import { machine, memoryKind, pins, turnOn } from "./machine.js";
 import { picture } from "./picture.js";
 import { json, markdown, sections, table, tally, word } from "./report.js";
 import { all, installRivals } from "./rivals.js";
+import { ranked } from "./row.js";
 import { loadRows } from "./rows.js";
 import { median, short } from "./statistics.js";
 
@@ -59,7 +60,12 @@ export async function runRows(rows, run) {
     }
     result.seconds = seconds(start);
     results.push(result);
-    const figure = result.failed ?? `${short(median(result.outcome.ours))} ${row.unit}`;
+    const { ours, floor, rivals } = result.outcome;
+    const beside = [
+      ...(floor === undefined ? [] : [`floor ${short(median(floor))}`]),
+      ...ranked(rivals, row.better).map(([name, value]) => `${name} ${short(value)}`),
+    ];
+    const figure = result.failed ?? [`${short(median(ours))} ${row.unit}`, ...beside].join(", ");
     run.log(`${row.id.padEnd(18)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
   }
   return results;
@@ -105,7 +111,7 @@ export async function bench(options) {
     { label: "Node", value: process.version },
     { label: "Date", value: `${date} UTC` },
     { label: "Rivals", value: about },
-    { label: "Run", value: `${size}, ${rounds} round${rounds > 1 ? "s" : ""}, ${duration(seconds(start))}` },
+    { label: "Run", value: `${size}, ${rounds} round${rounds > 1 ? "s" : ""}, ${duration(seconds(start) - turn.waited)}` },
   ];
   log(`\n${table(results, heading)}`);
   const whole = rows.length === chosen(every, { quick: small }).length;

@@ -64,13 +64,16 @@ export const bursts = (run) =>
 export const paced = (run) =>
   once(run, "paced", () =>
     inTurn(run, everybody(run), async (driver, sink, app) => {
-      const n = sized(run, 50_000, 15_000, 2000);
+      const n = sized(run, 30_000, 10_000, 2000);
       const before = await sink.stats();
       const { cpu: start } = await app.ask("report");
       const { recorded, mean, p99 } = await app.ask("pace", { from: 0, n, rate: 5000, timed: true });
       // posthog and amplitude send what is left every 10 s; asking to flush is how an app hurries them.
       if (driver !== "noop")
-        await Promise.all([app.ask("flush"), arrived(sink, { to: n, quiet: 11_000, most: sized(run, 30_000, 12_000, 8000), app })]);
+        await Promise.all([
+          app.ask("flush"),
+          arrived(sink, { to: n, quiet: sized(run, 11_000, 5000, 5000), most: sized(run, 20_000, 8000, 8000), app }),
+        ]);
       const { cpu: end } = await app.ask("report");
       const stats = await sink.stats(0, n);
       const share = stats.received / n;

@@ -40,15 +40,24 @@ function together(run, key, work, drivers = ["floor", "km", ...run.rivals]) {
   return once(run, key, async () => {
     /** @type {Promise<unknown>} */
     let gate = Promise.resolve();
+    let queued = 0;
     /** @template T @param {() => Promise<T>} part @returns {Promise<T>} */
     const alone = (part) => {
-      const turn = gate.then(part);
-      gate = turn.catch(() => {});
+      queued++;
+      const turn = gate.then(async () => {
+        await run.turn.take();
+        return part();
+      });
+      gate = turn
+        .catch(() => {})
+        .then(async () => {
+          queued--;
+          // What is left is mostly waiting: others may measure meanwhile.
+          if (queued === 0) await run.turn.release();
+        });
       return turn;
     };
-    await run.turn.take();
     const all = await Promise.allSettled(drivers.map(async (driver) => /** @type {const} */ ([driver, await work(driver, alone)])));
-    await run.turn.release();
     /** @type {Record<string, Fate[]>} */
     const fates = {};
     for (const one of all) {
