@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { versionOf } from "../measures/footprint.js";
 import { machine, memoryKind, pins, turnOn } from "./machine.js";
@@ -43,8 +43,12 @@ export function chosen(rows, { only, section, quick }) {
   );
 }
 
-/** One row after the other; one that fails is reported as failed. @param {readonly Row[]} rows @param {Run} run @returns {Promise<Result[]>} */
-export async function runRows(rows, run) {
+/**
+ * One row after the other; one that fails is reported as failed. `after` each row it is handed what there is.
+ *
+ * @param {readonly Row[]} rows @param {Run} run @param {(results: Result[]) => void} [after] @returns {Promise<Result[]>}
+ */
+export async function runRows(rows, run, after) {
   /** @type {Result[]} */
   const results = [];
   for (const row of rows) {
@@ -66,6 +70,7 @@ export async function runRows(rows, run) {
       ...ranked(rivals, row.better).map(([name, value]) => `${name} ${short(value)}`),
     ];
     const figure = result.failed ?? [`${short(median(ours))} ${row.unit}`, ...beside].join(", ");
+    after?.(results);
     run.log(`${row.id.padEnd(18)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
   }
   return results;
@@ -100,10 +105,9 @@ export async function bench(options) {
   const rounds = Number(options.rounds ?? (small ? 1 : 3));
   if (!Number.isInteger(rounds) || rounds < 1) throw Object.assign(new Error("--rounds is a number from 1 up"), { code: "USAGE" });
   const turn = turnOn(options.lock);
-  const results = await runRows(rows, { quick: small, tiny: options.tiny === true, rounds, rivals, log, turn, measured: new Map() });
   const size = options.tiny ? "tiny: figures mean nothing" : small ? "quick: smaller and shorter than what the rows name" : "full";
   const date = new Date().toISOString().slice(0, 16).replace("T", " ");
-  const heading = [
+  const heading = () => [
     {
       label: "Machine",
       value: `${machine()}; ${pins ? "app on core 0, receiver and load on core 1" : "not pinned to cores"}; memory is ${memoryKind}`,
@@ -113,18 +117,22 @@ export async function bench(options) {
     { label: "Rivals", value: about },
     { label: "Run", value: `${size}, ${rounds} round${rounds > 1 ? "s" : ""}, ${duration(seconds(start) - turn.waited)}` },
   ];
-  log(`\n${table(results, heading)}`);
   const whole = rows.length === chosen(every, { quick: small }).length;
   const out = options.out === undefined ? (whole && !options.tiny ? here : undefined) : resolve(options.out);
-  if (out !== undefined) {
-    if (!existsSync(out)) mkdirSync(out, { recursive: true });
-    writeFileSync(join(out, "RESULTS.md"), markdown(results, heading));
+  /** After every row: who interrupts a long run keeps what it has measured. @param {Result[]} results */
+  const write = (results) => {
+    if (out === undefined) return;
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, "RESULTS.md"), markdown(results, heading()));
     writeFileSync(
       join(out, "results.svg"),
       picture(results, `${tally(results)} · Node ${process.version.slice(1)}, ${date.slice(0, 10)} · npm run bench`),
     );
-    writeFileSync(join(out, "results.json"), json(results, heading));
-    log(`\nWritten: ${join(out, "RESULTS.md")}, results.svg, results.json`);
-  }
+    writeFileSync(join(out, "results.json"), json(results, heading()));
+  };
+  const run = { quick: small, tiny: options.tiny === true, rounds, rivals, log, turn, measured: new Map() };
+  const results = await runRows(rows, run, write);
+  log(`\n${table(results, heading())}`);
+  if (out !== undefined) log(`\nWritten: ${join(out, "RESULTS.md")}, results.svg, results.json`);
   return options.strict && results.some((result) => ["no", "failed"].includes(word(result))) ? 1 : 0;
 }
