@@ -1,0 +1,114 @@
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, platform, release, totalmem } from "node:os";
+
+/** The app under test runs on core 0, what receives and what makes load on core 1: they do not take each other's time. */
+export const APP_CORE = 0;
+export const REST_CORE = 1;
+
+/** Whether a program can be started. @param {string} program @param {string[]} args */
+const works = (program, args) => {
+  try {
+    execFileSync(program, args, { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Whether processes can be kept on one core each. */
+export const pins = availableParallelism() > 1 && works("taskset", ["-c", "0", "true"]);
+
+/** The call that runs Node on a core. @param {number | undefined} core @param {string[]} args @returns {[string, string[]]} */
+export const onCore = (core, args) =>
+  pins && core !== undefined ? ["taskset", ["-c", String(core), process.execPath, ...args]] : [process.execPath, args];
+
+/** The prefix of a call whose process, and no other, sees a small file system at this path; undefined where the system does not allow it. @param {string} path @param {string} options */
+export function ownMount(path, options) {
+  const shell = (/** @type {string} */ flags) => [
+    "unshare",
+    flags,
+    "sh",
+    "-c",
+    `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`,
+    path,
+  ];
+  return ["-m", "-Urm"].map(shell).find(([program = "", ...args]) => works(program, [...args, "true"]));
+}
+
+/** What memory means here: what the process has for itself (Linux), or everything that is resident. */
+export const memoryKind = platform() === "linux" ? "RssAnon" : "RSS";
+
+/** Memory of a process in MB; NaN when it is gone or this system does not tell. @param {number} pid */
+export function memoryOf(pid) {
+  try {
+    if (memoryKind === "RSS") return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)]).toString()) / 1024;
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Watches a process's memory until it is told to stop, and gives the highest it saw, in MB. @param {number} pid */
+export function watchMemory(pid) {
+  let peak = memoryOf(pid);
+  const timer = setInterval(() => {
+    const now = memoryOf(pid);
+    if (now > peak) peak = now;
+  }, 15);
+  return () => {
+    clearInterval(timer);
+    return Math.max(peak, memoryOf(pid) || 0);
+  };
+}
+
+/** The machine in a line. */
+export const machine = () =>
+  `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${platform()} ${release()}`;
+
+/** How long a lock is kept over several measurements before others get their turn, in ms. */
+const HOLD = 120_000;
+
+/**
+ * For a machine that others measure on: a measurement holds this lock file (`flock`). Without a file it does nothing.
+ *
+ * @param {string | undefined} file
+ */
+export function turnOn(file) {
+  /** @type {{ since: number, end: () => Promise<void> } | undefined} */
+  let held;
+  let waited = 0;
+  const release = async () => {
+    const { end } = held ?? {};
+    held = undefined;
+    await end?.();
+  };
+  return {
+    release,
+    /** How long others had it, in seconds. */
+    get waited() {
+      return waited / 1000;
+    },
+    /** Holds it from here until `release`, or until the next call after {@link HOLD}. */
+    async take() {
+      if (file === undefined) return;
+      if (held !== undefined && Date.now() - held.since > HOLD) {
+        await release();
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+      }
+      if (held !== undefined) return;
+      const asked = Date.now();
+      const child = spawn("flock", ["-x", file, "sh", "-c", "echo; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
+      const gone = new Promise((resolve) => child.once("exit", resolve));
+      await new Promise((resolve, reject) => child.stdout.once("data", resolve).once("close", () => reject(new Error("no lock"))));
+      waited += Date.now() - asked;
+      held = {
+        since: Date.now(),
+        end: async () => {
+          child.stdin.end();
+          await gone;
+        },
+      };
+    },
+  };
+}

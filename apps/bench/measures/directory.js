@@ -1,0 +1,76 @@
+import { randomFillSync } from "node:crypto";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { arrived, directory, sleep, startApp, startSink } from "../lib/children.js";
+import { ownMount } from "../lib/machine.js";
+import { sized } from "../lib/row.js";
+import { plain, startLoad, startWeb } from "./web.js";
+
+/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {{ recorded: number, failed: number, received: number, refused: Record<string, number>, kept: number, reports: Record<string, number>, died: string | undefined }} Account */
+
+/**
+ * A shop goes on serving while its outbox cannot: load, then the account of what it recorded. The receiver is away during the load if `down`.
+ *
+ * @param {Run} run @param {{ dir: string, before?: string[], down: boolean }} how @returns {Promise<Account>}
+ */
+async function serve(run, { dir, before = [], down }) {
+  const web = await startWeb("express", "km", { dir, before });
+  const load = await startLoad();
+  try {
+    if (down) await web.sink.mode("down");
+    const { failed } = await load.run(web.url, sized(run, 4000, 3000, 1500), plain);
+    const { seq = 0 } = await web.report();
+    // What was refused while the disk was full stays refused; what was kept is delivered now.
+    await sleep(500);
+    await web.sink.mode("accept");
+    const { stats } = await web.report();
+    const lost = Object.values(stats?.refused ?? {}).reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one, 0);
+    const { received } = await arrived(web.sink, { to: seq, want: seq - lost, quiet: 12_000, most: 20_000 });
+    const after = (await web.report()).stats;
+    /** @type {Record<string, number>} */
+    const reports = {};
+    for (const [, code = ""] of (web.log?.() ?? "").matchAll(/^kmkit: (KM_\w+):/gm)) reports[code] = (reports[code] ?? 0) + 1;
+    return { recorded: seq, failed, received, refused: after?.refused ?? {}, kept: after?.kept ?? 0, reports, died: web.ending?.() };
+  } finally {
+    await Promise.all([web.end(), load.end()]);
+  }
+}
+
+/** The outbox on a disk of 1 MB, with the receiver away; undefined where the system gives nobody a small disk. @param {Run} run */
+export async function diskFull(run) {
+  const dir = directory();
+  const before = ownMount(dir, "size=2m");
+  return before === undefined ? undefined : serve(run, { dir, before, down: true });
+}
+
+/** The outbox where nobody can write. @param {Run} run */
+export async function readOnly(run) {
+  const dir = directory();
+  const before = ownMount(dir, "ro,size=2m");
+  if (before !== undefined) return serve(run, { dir, before, down: false });
+  const file = join(dir, "file");
+  writeFileSync(file, "a directory cannot be made in a file");
+  return serve(run, { dir: file, down: false });
+}
+
+/** An outbox that holds commands of an earlier process and was spoiled since. @param {Run} run @param {"cut" | "head" | "middle"} how */
+export async function spoiled(run, how) {
+  const dir = directory();
+  const sink = await startSink("km");
+  await sink.mode("down");
+  const app = await startApp("km", sink.url, { dir });
+  await app.ask("pace", { from: 0, n: 4000, rate: 8000 });
+  await sleep(200);
+  await Promise.all([app.kill(), sink.stop()]);
+  const file = join(dir, "km/data.mdb");
+  const { size } = statSync(file);
+  if (how === "cut") truncateSync(file, size >> 1);
+  else {
+    const bytes = readFileSync(file);
+    const start = how === "head" ? 0 : size >> 2;
+    randomFillSync(bytes, start, size >> 1);
+    writeFileSync(file, bytes);
+  }
+  return serve(run, { dir, down: false });
+}
