@@ -17,6 +17,18 @@ export function entryOf(lines: readonly string[]): Entry {
   return { bytes: encoder.encode([...lines, ""].join("\n")), count: lines.length };
 }
 
+/** How many of the lines, the first ones, fit into so many bytes (by their UTF-16 units). */
+export function fitting(lines: readonly string[], bytes: number): number {
+  let left = bytes;
+  let count = 0;
+  for (const line of lines) {
+    left -= line.length + 1;
+    if (left < 0) break;
+    count += 1;
+  }
+  return count;
+}
+
 /** Some lines as entries that are no larger than a batch (a single larger line makes an entry of its own). */
 export function cutEntries(lines: readonly string[], commands: number, bytes: number): Entry[] {
   const out: Entry[] = [];

@@ -3,14 +3,18 @@ import type { Exchange } from "./exchange.ts";
 import { applicableDomain, type CookieOptions, type Pair, pairLines, type Writing } from "./pair.ts";
 import type { Reporter } from "./report.ts";
 
+/** An app's cookies without options. One object for all: what is written of it is remembered. */
+const plain: CookieOptions = {};
+
 /** Puts a pair, or with `undefined` the end of our cookies, on the answer, by the app's options and for the host that was asked. */
 export function writeCookies(
   exchange: Exchange,
-  cookie: CookieOptions,
+  options: CookieOptions | undefined,
   reporter: Reporter,
   pair: Pair | undefined,
   writing: Writing,
 ): void {
+  const cookie = options ?? plain;
   const { domain } = cookie;
   let scope: string | undefined;
   if (domain !== undefined) {

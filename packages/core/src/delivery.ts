@@ -1,4 +1,4 @@
-import { cutEntries, type Entry } from "./batch.ts";
+import { cutEntries, type Entry, fitting } from "./batch.ts";
 import { carry } from "./carriage.ts";
 import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
@@ -59,24 +59,12 @@ class DeliveringOutbox implements Outbox {
 
   put(lines: readonly string[]): Put {
     if (lines.length === 0) return Promise.resolve(undefined);
-    const room = this.closed ? 0 : this.room(lines);
+    const room = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.waiting().bytes);
     this.counts.recorded += room;
     if (room === lines.length) return this.gathering.add(lines);
     const error = this.closed ? new KmError("KM_CLIENT_CLOSED") : new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`);
     this.refuse(error, lines.length - room);
     return room === 0 ? Promise.resolve(error) : this.gathering.add(lines.slice(0, room)).then((other) => other ?? error);
-  }
-
-  /** How many of the lines there is room for, the first ones. */
-  private room(lines: readonly string[]): number {
-    let left = this.limits.maxBytes - this.waiting().bytes;
-    let count = 0;
-    for (const line of lines) {
-      left -= line.length + 1;
-      if (left < 0) break;
-      count += 1;
-    }
-    return count;
   }
 
   /** Cuts lines into entries no larger than a batch, and keeps them. */

@@ -5,16 +5,13 @@ import { writeCookies } from "./cookies.ts";
 import type { Exchange } from "./exchange.ts";
 import { isAnonymous, mintAnonymous } from "./identity.ts";
 import type { RequestOptions } from "./options.ts";
-import { type CookieOptions, claimOf, FREE, hasCookies, isForwarded, type Pair, readPair, type Writing } from "./pair.ts";
+import { claimOf, FREE, hasCookies, isForwarded, type Pair, readPair, type Writing } from "./pair.ts";
 import { SessionReader } from "./session.ts";
 import type { Tie } from "./tie.ts";
 import { givenRow, type Row, visitor } from "./visitor.ts";
 
 /** What the answer did with the cookies: `open` not decided yet, `carried`, `cacheable` (it could not carry them), `none` (nothing to carry, or too late). */
 export type Answered = "open" | "carried" | "cacheable" | "none";
-
-/** An app's cookies without options. One object for all: what is written of it is remembered. */
-const plainCookies: CookieOptions = {};
 
 /**
  * Who is behind one request, from its first command to its end: walks the table ({@link visitor}) as the app learns more, and settles it when the
@@ -249,7 +246,7 @@ export class RequestVisitor<Native> {
   private put(pair: Pair | undefined): boolean {
     const share = sharing(this.exchange);
     if (share === "fresh") return false;
-    writeCookies(this.exchange, this.options.cookie ?? plainCookies, this.client.reporter, pair, this.write || "pair");
+    writeCookies(this.exchange, this.options.cookie, this.client.reporter, pair, this.write || "pair");
     if (share === "stored") this.exchange.setHeader("cache-control", privately(this.exchange.answered("cache-control")));
     return true;
   }

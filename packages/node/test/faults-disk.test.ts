@@ -41,7 +41,7 @@ async function answers(app: RecordingApp, part: string, ms: number = sized(400, 
   await load.stop();
   // It lives.
   await app.ask("stats", {});
-  expect(load.answered.size).toBeGreaterThan(20);
+  expect(load.answered.size).toBeGreaterThan(3);
   return [...load.answered.keys()];
 }
 

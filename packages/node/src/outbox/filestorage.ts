@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { mkdir, readdir, rename, unlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeadLetter, Entry, Held, OutboxStorage, Reporter, StorageWatcher, Waiting } from "@kmkit/core";
 import { KmError, memoryStorage } from "@kmkit/core";
@@ -9,12 +9,10 @@ import { SegmentNames } from "./names.ts";
 import { newOwner } from "./owner.ts";
 import { Segment } from "./segment.ts";
 import { Segments } from "./segments.ts";
-import { Writer } from "./writer.ts";
+import { Writers } from "./writers.ts";
 
 /** How often to look for segments of other processes, in ms. */
 const LOOK_AROUND = 1000;
-/** How long a segment stays open at the most, in ms: one that is much older has lost its owner. */
-const MOST_OPEN = 20_000;
 /** How long the lease is kept while nothing is to be sent, in ms. */
 const IDLE = 1000;
 
@@ -51,10 +49,7 @@ class FileStorage implements OutboxStorage {
   private readonly sender: Lease;
   private readonly letters: Letters;
   private readonly segments: Segments;
-  private writer: Writer | undefined;
-  /** Those whose lines are in no segment yet. */
-  private readonly writers = new Set<Writer>();
-  private sealing: Promise<void> = Promise.resolve();
+  private readonly writers: Writers;
   private memory: OutboxStorage | undefined;
   private first: Promise<void> | undefined;
   private looks: Promise<void> | undefined;
@@ -75,6 +70,7 @@ class FileStorage implements OutboxStorage {
     this.segments = new Segments(directory, me, (count, detail) =>
       this.watcher.lost(count, new KmError("KM_OUTBOX_BROKEN", this.path(detail))),
     );
+    this.writers = new Writers(directory, this.names, limits, (segment) => this.segments.add(segment));
     // Not before the process comes to rest after its start.
     setImmediate(() => existsSync(directory) && this.open());
   }
@@ -90,7 +86,7 @@ class FileStorage implements OutboxStorage {
   async put(entry: Entry): Promise<void> {
     if (!this.open()) return this.memory?.put(entry);
     try {
-      await this.append(entry);
+      await this.writers.append(entry);
       this.full = false;
     } catch (cause) {
       await this.unwritten(entry, cause);
@@ -98,14 +94,14 @@ class FileStorage implements OutboxStorage {
   }
 
   spill(): void {
-    for (const writer of this.writers) writer.spill();
+    this.writers.spill();
     for (const segment of this.segments.unwritten) segment.persistSync();
   }
 
   async head(commands: number, bytes: number): Promise<readonly Held[]> {
     if (!this.open()) return this.memory?.head(commands, bytes) ?? [];
     await this.first;
-    if (this.segments.commands === 0) await this.seal();
+    if (this.segments.commands === 0) await this.writers.seal();
     return this.segments.head(commands, bytes);
   }
 
@@ -120,12 +116,8 @@ class FileStorage implements OutboxStorage {
   waiting(): Waiting {
     if (this.memory !== undefined) return this.memory.waiting();
     const { commands, bytes, found, handed } = this.segments;
-    const out = { commands, bytes, found, handed };
-    for (const writer of this.writers) {
-      out.commands += writer.count;
-      out.bytes += writer.bytes;
-    }
-    return out;
+    const written = this.writers.waiting;
+    return { commands: commands + written.commands, bytes: bytes + written.bytes, found, handed };
   }
 
   async lease(): Promise<boolean> {
@@ -134,7 +126,7 @@ class FileStorage implements OutboxStorage {
     const held = this.sender.holds;
     const holds = await this.sender.take();
     // Whoever sends takes complete segments, and whoever has come to send looks what the one before has left.
-    if (!holds) await this.seal();
+    if (!holds) await this.writers.seal();
     else if (!held) await this.look();
     return holds;
   }
@@ -156,7 +148,7 @@ class FileStorage implements OutboxStorage {
     this.closed = true;
     if (this.first === undefined) return;
     await this.first;
-    await this.seal();
+    await this.writers.seal();
     await this.sender.release();
   }
 
@@ -189,18 +181,6 @@ class FileStorage implements OutboxStorage {
     return false;
   }
 
-  private append(entry: Entry): Promise<void> {
-    const { batchCommands, batchBytes } = this.limits;
-    const { writer } = this;
-    if (writer !== undefined && (writer.count + entry.count > batchCommands || writer.bytes + entry.bytes.length > batchBytes)) this.seal();
-    if (this.writer === undefined) {
-      const stem = this.names.next();
-      this.writer = new Writer(stem, this.path(this.names.open(stem)));
-      this.writers.add(this.writer);
-    }
-    return this.writer.append(entry);
-  }
-
   /** The disk has not taken an entry: it waits in memory, if there is room for it. */
   private async unwritten(entry: Entry, cause: unknown): Promise<void> {
     const waits = this.segments.unwritten.reduce((sum, { bytes }) => sum + bytes, entry.bytes.length);
@@ -209,28 +189,6 @@ class FileStorage implements OutboxStorage {
     if (!this.full)
       this.reporter.report(new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause));
     this.full = true;
-  }
-
-  /** Completes the segment that is being written; settles when all are complete. */
-  private seal(): Promise<void> {
-    const { writer } = this;
-    if (writer === undefined) return this.sealing;
-    this.writer = undefined;
-    this.sealing = this.sealing.then(() => this.complete(writer));
-    return this.sealing;
-  }
-
-  private async complete(writer: Writer): Promise<void> {
-    await writer.finish();
-    const { stem, count, bytes } = writer;
-    const data = writer.entries.length === 1 ? writer.entries[0]?.bytes : Buffer.concat(writer.entries.map((entry) => entry.bytes));
-    const segment = new Segment(this.directory, stem, true, { count, bytes }, data);
-    // Where that fails (somebody has deleted the file) it is written anew from memory.
-    const name = count === 0 ? "" : segment.newName;
-    const done = count === 0 ? unlink(writer.path) : rename(writer.path, this.path(name)).then(() => segment.isAt(name));
-    await done.catch(() => {});
-    this.writers.delete(writer);
-    if (count > 0) this.segments.add(segment);
   }
 
   /** Looks for what other processes have left, and whether all that is ours is there. One look at a time. */
@@ -249,11 +207,7 @@ class FileStorage implements OutboxStorage {
         return mkdir(this.directory, { recursive: true, mode: 0o700 }).then((): string[] => []);
       });
       await this.segments.look(names, since, !(await this.sender.hasPassed()));
-      const { writer } = this;
-      const open = writer === undefined ? "" : this.names.open(writer.stem);
-      const deleted = writer?.isIdle === true && writer.since < since && writer.count > 0 && !names.includes(open);
-      if (deleted || (writer !== undefined && writer.count > 0 && since - writer.since > MOST_OPEN)) await this.seal();
-      else if (writer !== undefined && names.includes(open)) await touch(this.path(open));
+      await this.writers.look(names, since);
       if (this.sender.holds) await this.sender.take();
       await this.segments.persist();
       if (since - this.idleSince > IDLE) await this.sender.release();
@@ -272,10 +226,4 @@ class FileStorage implements OutboxStorage {
       this.lookLater(Math.max(LOOK_AROUND, 100 * (performance.now() - start)));
     }, ms).unref();
   }
-}
-
-/** Shows that its owner lives. */
-async function touch(path: string): Promise<void> {
-  const now = new Date();
-  await utimes(path, now, now).catch(() => {});
 }
