@@ -50,6 +50,7 @@ const limits: OutboxLimits = {
   batchCommands: 10_000,
   batchBytes: 4 << 20,
   gather: 0,
+  whole: true,
   linger: 500,
   eager: true,
   timeout: 300_000,

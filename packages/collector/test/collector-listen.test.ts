@@ -149,9 +149,9 @@ describe("opening", () => {
     await (await createCollector({ directory })).close();
   });
 
-  it("with noise in the outbox file moves it aside, says so, and begins anew", async () => {
+  it("with noise in a file of its outbox moves that aside, says so, and goes on", async () => {
     await mkdir(join(directory, "outbox"), { recursive: true });
-    await writeFile(join(directory, "outbox", "data.mdb"), Buffer.alloc(20_000, "noise"));
+    await writeFile(join(directory, "outbox", "01760000000000-00000001-0123456789ab.5-2000-1.ndjson"), Buffer.alloc(2000, "noise"));
     const running = await runCollector({ directory });
     expect(running.errors.map((error) => error.code)).toEqual(["KM_OUTBOX_BROKEN"]);
     const who = somebody();

@@ -21,7 +21,7 @@ function open(names: readonly Name[] = [], maxBytes = 1 << 30): void {
       taken.push(...batch.lines.map((line) => JSON.parse(line) as Row));
       return { type: "accepted" };
     },
-    { maxBytes, batchCommands: 10_000, batchBytes: 4 << 20, gather: 0, linger: 10, timeout: 1000 },
+    { maxBytes, batchCommands: 10_000, batchBytes: 4 << 20, gather: 0, whole: true, linger: 10, timeout: 1000 },
     () => {},
   );
   door = createDoor(outbox, new NameRegister(names));

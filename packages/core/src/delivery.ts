@@ -59,7 +59,8 @@ class DeliveringOutbox implements Outbox {
 
   put(lines: readonly string[]): Put {
     if (lines.length === 0) return Promise.resolve(undefined);
-    const room = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.waiting().bytes);
+    const fits = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.waiting().bytes);
+    const room = this.limits.whole === true && fits < lines.length ? 0 : fits;
     this.counts.recorded += room;
     if (room === lines.length) return this.gathering.add(lines);
     const error = this.closed ? new KmError("KM_CLIENT_CLOSED") : new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`);

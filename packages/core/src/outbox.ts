@@ -64,6 +64,8 @@ export interface OutboxLimits {
   readonly batchBytes: number;
   /** How long the lines of one request wait for those of others before they are kept together, in ms. 0: not at all. */
   readonly gather: number;
+  /** Lines that are put together are kept all or none: whoever put them sends them again. Default: as many as there is room for. */
+  readonly whole?: boolean;
   /** How long the first command of a batch waits for company, in ms. */
   readonly linger: number;
   /** Send at once after a quiet time instead of lingering. */

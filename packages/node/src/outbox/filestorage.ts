@@ -132,6 +132,7 @@ class FileStorage implements OutboxStorage {
   }
 
   async release(): Promise<void> {
+    this.segments.landed();
     this.idleSince = performance.now();
   }
 

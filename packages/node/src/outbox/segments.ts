@@ -68,9 +68,13 @@ export class Segments {
     return out;
   }
 
+  /** Nothing is being sent now. */
+  landed(): void {
+    this.flying = [];
+  }
+
   /** These were taken. They are counted no more at once; settles when that is known on disk. */
   async remove(taken: readonly Held[]): Promise<void> {
-    this.flying = [];
     const removals: Promise<void>[] = [];
     for (const held of taken) {
       const segment = held.key as Segment;

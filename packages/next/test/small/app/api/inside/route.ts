@@ -1,22 +1,8 @@
 import { channel } from "node:diagnostics_channel";
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
 
 const kinds = ["SIGTERM", "SIGINT", "exit", "beforeExit", "uncaughtException", "warning"];
 
-/** The files that this process has open, where that can be told. */
-function open(): string[] {
-  const place = "/proc/self/fd";
-  if (!existsSync(place)) return [];
-  return readdirSync(place).map((name) => {
-    try {
-      return readlinkSync(`${place}/${name}`);
-    } catch {
-      return "";
-    }
-  });
-}
-
-/** What this process holds of ours: listeners, what stands on the global object, outboxes. */
+/** What this process holds of ours: listeners, what stands on the global object. */
 export function POST(): Response {
   const place = globalThis as { [key: symbol]: unknown };
   const requests = channel("http.server.request.start") as unknown as { _subscribers?: unknown[] };
@@ -29,6 +15,5 @@ export function POST(): Response {
       .filter((name) => name.startsWith("kmkit"))
       .sort(),
     clients: ["kmkit.clients", "kmkit.next.clients"].map((name) => (place[Symbol.for(name)] as Map<string, unknown> | undefined)?.size),
-    outboxes: open().filter((name) => name.endsWith("lock.mdb")).length,
   });
 }
