@@ -60,6 +60,11 @@ export function record(identity: string, name: string, properties: Record<string
   return row("record", given, { identity, name, properties });
 }
 
+/** A record whose id the app gave, marked as the door marks it. */
+export function own(identity: string, event: string, properties: Record<string, string>, given: Given & { id: string }): string {
+  return record(identity, event, properties, given).replace('{"type":"record",', '{"type":"record","own":1,');
+}
+
 export function set(identity: string, properties: Record<string, string>, given: Given = {}): string {
   return row("set", given, { identity, properties });
 }

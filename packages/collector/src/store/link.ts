@@ -13,7 +13,7 @@ interface Label {
 }
 
 /** Of two hashes as decimal text, the smaller. */
-function smaller(a: string, b: string): string {
+export function smaller(a: string, b: string): string {
   if (a.length !== b.length) return a.length < b.length ? a : b;
   return a < b ? a : b;
 }
@@ -53,26 +53,13 @@ export async function writeLabels(
 
 async function linkProduct(engine: Engine, product: number, edges: readonly Edge[]): Promise<void> {
   const names = [...new Set(edges.flatMap((edge) => [edge.identity, edge.alias]))];
-  const [hashed] = await engine.query<{ hashes: string[] }>(
-    "SELECT arrayMap(i -> toString(sipHash64(i)), {names:Array(String)}) AS hashes",
-    { names },
-    "write",
-  );
-  const who = new Map(names.map((name, index) => [name, hashed?.hashes[index] as string]));
-  const whos = [...new Set(who.values())];
-  const known = await engine.query<Label>(
-    `SELECT toString(who) AS node, toString(min(people.person)) AS person FROM km.people
-     WHERE product = {p:UInt32} AND who IN {whos:Array(UInt64)} GROUP BY who`,
-    { p: product, whos },
-    "write",
-  );
-  // Somebody without a label is a person of his own.
-  const labels = new Map(known.map((row) => [row.node, row.person]));
-  const label = (name: string): string => labels.get(who.get(name) as string) ?? (who.get(name) as string);
+  const who = await hashes(engine, names);
+  const known = await labels(engine, product, [...new Set(who.values())]);
+  const label = (name: string): string => known.get(who.get(name) as string) ?? (who.get(name) as string);
   const root = unite(edges.map((edge) => [label(edge.identity), label(edge.alias)]));
 
   const losers = [...new Set(names.map(label))].filter((old) => root(old) !== old);
-  const moved = losers.length === 0 ? [] : await members(engine, product, losers);
+  const moved = await members(engine, product, losers);
   const fresh = new Map<string, string>(moved.map((row) => [row.node, root(row.person)]));
   for (const old of losers) fresh.set(old, root(old));
   // Written even when nothing changed: after a crash between the two tables this is what makes them agree again.
@@ -80,7 +67,31 @@ async function linkProduct(engine: Engine, product: number, edges: readonly Edge
   await writeLabels(engine, product, fresh);
 }
 
-function members(engine: Engine, product: number, persons: readonly string[]): Promise<Label[]> {
+/** The `who` of each identity. */
+export async function hashes(engine: Engine, identities: Iterable<string>): Promise<Map<string, string>> {
+  const names = [...identities];
+  const [hashed] = await engine.query<{ hashes: string[] }>(
+    "SELECT arrayMap(i -> toString(sipHash64(i)), {names:Array(String)}) AS hashes",
+    { names },
+    "write",
+  );
+  return new Map(names.map((name, index) => [name, hashed?.hashes[index] as string]));
+}
+
+/** The person of each `who` that has a label; one without is a person of his own. */
+export async function labels(engine: Engine, product: number, whos: readonly string[]): Promise<Map<string, string>> {
+  const known = await engine.query<Label>(
+    `SELECT toString(who) AS node, toString(min(people.person)) AS person FROM km.people
+     WHERE product = {p:UInt32} AND who IN {whos:Array(UInt64)} GROUP BY who`,
+    { p: product, whos },
+    "write",
+  );
+  return new Map(known.map((row) => [row.node, row.person]));
+}
+
+/** Everybody who bears one of the labels. */
+export async function members(engine: Engine, product: number, persons: readonly string[]): Promise<Label[]> {
+  if (persons.length === 0) return [];
   return engine.query<Label>(
     `SELECT DISTINCT toString(who) AS node, toString(members.person) AS person FROM km.members
      WHERE product = {p:UInt32} AND members.person IN {persons:Array(UInt64)}`,

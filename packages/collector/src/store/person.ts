@@ -4,14 +4,14 @@ import type { Engine, Params } from "./engine.ts";
 import { displayNames } from "./names.ts";
 import { type Properties, shown, typed } from "./values.ts";
 
-/** An identity of a person, listed once something was recorded or set under it. */
+/** An identity of a person, listed once something that counts was recorded or set under it. */
 interface PersonIdentity {
   readonly identity: string;
   readonly anonymous: boolean;
   /** The earliest and the latest time of a record or set under it, in ms since the epoch. */
   readonly first: number;
   readonly last: number;
-  /** How many records and sets stand under it, each id once. */
+  /** How many records and sets stand under it. An id that came under several identities of the person counts where it was earliest. */
   readonly commands: number;
 }
 
@@ -61,10 +61,10 @@ const whosSql = `SELECT DISTINCT toString(who) AS hash FROM (
 
 const theirs = "product = {p:UInt32} AND who IN {whos:Array(UInt64)}";
 
-// A command that came with two times counts at the earlier one, so each statement first makes one row an id; that also
-// makes one of a command that is stored twice and not merged yet.
+// A command that came with two times or under two identities counts at the earliest, so each statement first makes one row an id; that
+// also makes one of a command that is stored twice and not merged yet.
 const identitiesSql = `SELECT identity, toUInt32(count()) AS commands, toUnixTimestamp64Milli(min(t)) AS first, toUnixTimestamp64Milli(max(t)) AS last
-  FROM (SELECT identity, id, min(time) AS t FROM km.commands WHERE ${theirs} AND type != 'alias' GROUP BY identity, id)
+  FROM (SELECT id, min(time) AS t, argMin(commands.identity, (time, who)) AS identity FROM km.commands WHERE ${theirs} AND type != 'alias' GROUP BY id)
   GROUP BY identity ORDER BY first, identity`;
 
 const propertiesSql = `SELECT property, argMax(text, (time, toString(id), text)) AS value, toUnixTimestamp64Milli(max(time)) AS at

@@ -16,6 +16,8 @@ const schema: readonly string[] = [
     name LowCardinality(String), alias String CODEC(ZSTD(1)), properties Map(LowCardinality(String), String) CODEC(ZSTD(1)),
     received ${day} DEFAULT now64(3) CODEC(Delta, ZSTD(1)))
     ENGINE = ReplacingMergeTree PARTITION BY toYear(time) ORDER BY (product, who, time, id) SETTINGS ${durable}`,
+  // Whether the app gave the id: only such ids can stand at several places, so only they need to be counted as a set.
+  "ALTER TABLE km.commands ADD COLUMN IF NOT EXISTS own UInt8 DEFAULT 0 CODEC(ZSTD(1))",
   // Each edge in both directions.
   `CREATE TABLE IF NOT EXISTS km.aliases (product UInt32, a UInt64, b UInt64, identity String, alias String, time ${day})
     ENGINE = ReplacingMergeTree ORDER BY (product, a, b) SETTINGS ${durable}`,

@@ -1,4 +1,6 @@
 import { KmError } from "@kmkit/core";
+import { withoutCopies } from "./copies.ts";
+import { countCommands } from "./counts.ts";
 import type { Engine } from "./engine.ts";
 import { exportLines } from "./export.ts";
 import { type Edge, link } from "./link.ts";
@@ -12,6 +14,8 @@ export interface Store {
   /**
    * Stores lines of JSON, a command row or a name row each, and resolves when all of it is in, people linked too. If it rejects, send the
    * same lines again (nothing counts twice); if {@link isBadRow} says so, split them first, since one row is refused for its content.
+   * A record whose line begins with `{"type":"record","own":1,` bears an id that the app gave: it counts once a person for ever, at its
+   * earliest time, whatever time and identity its retries have.
    *
    * @example
    * await store.write([
@@ -26,7 +30,7 @@ export interface Store {
   names(): Promise<Name[]>;
   /** See {@link exportLines}. */
   export(product: number): AsyncIterable<string>;
-  /** How many commands are stored, of all products. */
+  /** How many commands are stored, of all products, each id once a product. */
   counts(): Promise<{ commands: number }>;
   /** Puts right whose identities are whose, from the edges; returns how many were wrong. For the start and every ten minutes after. */
   relink(): Promise<number>;
@@ -34,7 +38,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-const commandColumns = ["product", "time", "id", "type", "identity", "name", "alias", "properties", "received"];
+const commandColumns = ["product", "time", "id", "type", "identity", "name", "alias", "properties", "received", "own"];
 const nameColumns = ["product", "kind", "name", "display", "first"];
 
 function bytes(lines: readonly string[]): Uint8Array {
@@ -80,7 +84,8 @@ export async function openStore(engine: Engine): Promise<Store> {
   const write = async (lines: readonly string[]): Promise<void> => {
     const names = lines.filter((line) => line.startsWith('{"type":"name"'));
     const commands = names.length === 0 ? lines : lines.filter((line) => !line.startsWith('{"type":"name"'));
-    if (commands.length > 0) await engine.insert("km.commands", commandColumns, bytes(commands));
+    const kept = await withoutCopies(engine, commands);
+    if (kept.length > 0) await engine.insert("km.commands", commandColumns, bytes(kept));
     if (names.length > 0) await engine.insert("km.names", nameColumns, bytes(names));
     const edges = commands.filter((line) => line.startsWith('{"type":"alias"')).map(edge);
     const real = edges.filter(({ identity, alias }) => identity && alias);
@@ -92,10 +97,7 @@ export async function openStore(engine: Engine): Promise<Store> {
     person: (product, identity, page) => finish(readPerson(engine, product, identity, page)),
     names: () => allNames(engine),
     export: (product) => exportLines(engine, product),
-    async counts() {
-      const [row] = await engine.query<{ commands: string }>("SELECT toString(count()) AS commands FROM km.commands FINAL", {}, "report");
-      return { commands: Number(row?.commands ?? 0) };
-    },
+    counts: async () => ({ commands: await countCommands(engine) }),
     relink: () => finish(alone(() => relink(engine))),
     async close() {
       await Promise.allSettled(begun);
