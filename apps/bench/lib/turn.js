@@ -33,7 +33,7 @@ export function turnOn(file) {
       }
       if (held !== undefined) return;
       const asked = Date.now();
-      const child = track(spawn("flock", ["-x", file, "sh", "-c", "echo; exec cat"], { stdio: ["pipe", "pipe", "inherit"] }));
+      const child = track(spawn("flock", ["-x", "-o", file, "sh", "-c", "echo; exec cat"], { stdio: ["pipe", "pipe", "inherit"] }));
       const gone = new Promise((resolve) => child.once("exit", resolve));
       await new Promise((resolve, reject) => child.stdout.once("data", resolve).once("close", () => reject(new Error("no lock"))));
       waited += Date.now() - asked;
