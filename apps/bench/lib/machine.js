@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, platform, release, totalmem } from "node:os";
 
@@ -65,50 +65,3 @@ export function watchMemory(pid) {
 /** The machine in a line. */
 export const machine = () =>
   `${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB, ${platform()} ${release()}`;
-
-/** How long a lock is kept over several measurements before others get their turn, in ms. */
-const HOLD = 120_000;
-
-/**
- * For a machine that others measure on: a measurement holds this lock file (`flock`). Without a file it does nothing.
- *
- * @param {string | undefined} file
- */
-export function turnOn(file) {
-  /** @type {{ since: number, end: () => Promise<void> } | undefined} */
-  let held;
-  let waited = 0;
-  const release = async () => {
-    const { end } = held ?? {};
-    held = undefined;
-    await end?.();
-  };
-  return {
-    release,
-    /** How long others had it, in seconds. */
-    get waited() {
-      return waited / 1000;
-    },
-    /** Holds it from here until `release`, or until the next call after {@link HOLD}. */
-    async take() {
-      if (file === undefined) return;
-      if (held !== undefined && Date.now() - held.since > HOLD) {
-        await release();
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-      }
-      if (held !== undefined) return;
-      const asked = Date.now();
-      const child = spawn("flock", ["-x", file, "sh", "-c", "echo; exec cat"], { stdio: ["pipe", "pipe", "inherit"] });
-      const gone = new Promise((resolve) => child.once("exit", resolve));
-      await new Promise((resolve, reject) => child.stdout.once("data", resolve).once("close", () => reject(new Error("no lock"))));
-      waited += Date.now() - asked;
-      held = {
-        since: Date.now(),
-        end: async () => {
-          child.stdin.end();
-          await gone;
-        },
-      };
-    },
-  };
-}

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** @typedef {import("./row.js").Row} Row */
@@ -7,9 +7,13 @@ const folder = join(import.meta.dirname, "../rows");
 /** The order of the table. */
 const order = ["calls", "express", "silent", "frameworks", "footprint", "faults", "directory", "processes", "acknowledged"];
 
-/** Every row that stands in `rows/`: a module exports one as `row` or several as `rows`. @returns {Promise<Row[]>} */
+/** Every row that stands in `rows/` and in `rows/collector/`: a module exports one as `row` or several as `rows`. @returns {Promise<Row[]>} */
 export async function loadRows() {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
+  const files = ["", "collector/"].flatMap((below) =>
+    (existsSync(join(folder, below)) ? readdirSync(join(folder, below)) : [])
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => below + name),
+  );
   const place = (/** @type {string} */ name) => {
     const at = order.findIndex((start) => name === `${start}.js`);
     return at < 0 ? order.length : at;
