@@ -19,7 +19,7 @@ const MAX_DEPTH = 8;
  * @example
  * safeProperties({ Plan: "Pro", address: { city: "Bern" } }, console.warn); // { Plan: "Pro", "address.city": "Bern" }
  */
-export function safeProperties(input: unknown, report: Report): Properties {
+function safeProperties(input: unknown, report: Report): Properties {
   const out: Properties = Object.create(null);
   if (input === undefined || input === null) return out;
   if (typeof input !== "object" || Array.isArray(input)) {

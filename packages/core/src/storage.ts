@@ -100,7 +100,7 @@ export function memoryStorage(): OutboxStorage {
 }
 
 /** The first entries that fit both bounds, at least one. */
-export function takeHead(entries: Iterable<Held>, commands: number, bytes: number): Held[] {
+function takeHead(entries: Iterable<Held>, commands: number, bytes: number): Held[] {
   const out: Held[] = [];
   let count = 0;
   let size = 0;

@@ -55,8 +55,8 @@ const faults: [string, string, string, string, string, string][] = [
   [
     "'finish' instead of 'close'",
     "node/src/exchange.ts",
-    'response.once("close"',
-    'response.once("finish"',
+    'response.on("close"',
+    'response.on("finish"',
     "a client that leaves",
     "before the headers: no alias, nothing thrown, and the next log in is whole",
   ],
@@ -87,8 +87,8 @@ const faults: [string, string, string, string, string, string][] = [
   [
     "a claim written without km_ai",
     "core/src/pair.ts",
-    "line(IDENTITY_COOKIE, pair.anonymous, domain), companion]",
-    "...(pair.claim === FREE ? [line(IDENTITY_COOKIE, pair.anonymous, domain)] : []), companion]",
+    "line(IDENTITY_COOKIE, pair.anonymous), companion]",
+    "...(pair.claim === FREE ? [line(IDENTITY_COOKIE, pair.anonymous)] : []), companion]",
     "the visitor table",
     "a free identity becomes bob's on a request of a page",
   ],

@@ -12,7 +12,7 @@ export interface Owner {
 }
 
 /** A file that its owner has not touched for so long, in ms, has lost him: he would have sealed or renewed it (measured against the file's own time). */
-export const ABANDONED = 45_000;
+const ABANDONED = 45_000;
 /** The same for another thread of this process: a thread may be ended, and only its silence tells. Owners touch their files every second. */
 const SILENT = 4000;
 
