@@ -3,7 +3,9 @@ import { createInterface } from "node:readline";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { components, words } from "../src/store/components.ts";
-import { alias, name, type Opened, openTemporary, record, set, start, uuid } from "./store-fixture.ts";
+import type { Engine } from "../src/store/engine.ts";
+import { openStore } from "../src/store/store.ts";
+import { alias, lines, name, type Opened, openTemporary, own, record, set, start, uuid } from "./store-fixture.ts";
 
 let opened: Opened;
 beforeAll(async () => {
@@ -145,6 +147,69 @@ describe("relink", () => {
     );
     await Promise.all([...batches, opened.store.relink(), opened.store.relink()]);
     expect(await names(p)).toHaveLength(16);
+  });
+});
+
+describe("a write that is cut short between two statements", () => {
+  /** The engine, which from its nth statement on does nothing any more, as after a crash. */
+  const cut = (engine: Engine, after: number): { engine: Engine; statements(): number } => {
+    let begun = 0;
+    const step = <A extends unknown[], R>(work: (...given: A) => Promise<R>): ((...given: A) => Promise<R>) => {
+      return async (...given) => {
+        begun += 1;
+        if (begun > after) throw new Error("gone");
+        return work(...given);
+      };
+    };
+    const broken: Engine = { ...engine, insert: step(engine.insert), query: step(engine.query) as Engine["query"] };
+    return { engine: broken, statements: () => begun };
+  };
+  /** What is stored already holds a worse copy of one id (it came later) and a better one of the other. */
+  const earlier = (p: number): string[] => [
+    alias("a", "b", { product: p, id: uuid(9) }),
+    own("a", "x", { v: "late" }, { product: p, id: uuid(1), time: start + 9000 }),
+    own("a", "x", { v: "early" }, { product: p, id: uuid(2), time: start - 9000 }),
+  ];
+  const block = (p: number): string[] => [
+    own("b", "x", { v: "early" }, { product: p, id: uuid(1) }),
+    own("b", "x", { v: "late" }, { product: p, id: uuid(2) }),
+    own("c", "x", { v: "c" }, { product: p, id: uuid(3) }),
+    own("c", "x", { v: "twice" }, { product: p, id: uuid(3), time: start + 1000 }),
+    record("a", "y", {}, { product: p, id: uuid(4) }),
+    alias("c", "a", { product: p, id: uuid(5) }),
+    name("event", "X", 5, p),
+  ];
+
+  it("is put right by the same lines again, wherever it was cut", async () => {
+    const state = async (p: number, write: () => Promise<unknown>): Promise<unknown> => {
+      const before = (await opened.store.counts()).commands;
+      await opened.store.write(earlier(p));
+      await write();
+      const exported = (await lines(opened.store.export(p))).map((line) => JSON.stringify(line)).sort();
+      const more = (await opened.store.counts()).commands - before;
+      return { more, exported, people: await Promise.all(["a", "b", "c"].map((who) => opened.store.person(p, who))) };
+    };
+    const whole = ++last;
+    const expected = await state(whole, () => opened.store.write(block(whole)));
+    expect(expected).toMatchObject({ more: 6, people: [{ events: { length: 4 } }, { identities: { length: 3 } }, {}] });
+    let broke = 0;
+    for (let after = 0, done = false; !done; after++) {
+      const p = ++last;
+      const got = await state(p, async () => {
+        const { engine, statements } = cut(opened.engine, after);
+        const refused = await (await openStore(engine)).write(block(p)).then(
+          () => false,
+          () => true,
+        );
+        done = !refused;
+        if (refused) broke += 1;
+        else expect(statements()).toBe(after);
+        await opened.store.write(block(p));
+      });
+      expect(got).toEqual(expected);
+    }
+    // The look at the copies, the two tables and the link: hashes, labels, members, copies, commands, names, and four at least for the link.
+    expect(broke).toBeGreaterThanOrEqual(9);
   });
 });
 
