@@ -3,7 +3,7 @@ import { carry } from "./carriage.ts";
 import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
 import { Gathering, type Put } from "./gathering.ts";
-import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
+import type { Flushed, Observe, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
 import type { DeadLetter, OutboxStorage, Waiting } from "./storage.ts";
 import { Alarm, LOST, within } from "./timer.ts";
@@ -14,9 +14,15 @@ const PROBE = 50;
 /** How soon to look again while another process sends, in ms. */
 const OTHER_SENDS = 200;
 
-/** Makes an outbox over a storage. All waiting, batching and retrying of kmkit is in here and nowhere else. */
-export function createOutbox(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report): Outbox {
-  return new DeliveringOutbox(storage, transport, limits, report);
+/** Makes an outbox over a storage. All waiting, batching and retrying of kmkit is in here and nowhere else. `observe` is told of its work. */
+export function createOutbox(
+  storage: OutboxStorage,
+  transport: Transport,
+  limits: OutboxLimits,
+  report: Report,
+  observe?: Observe,
+): Outbox {
+  return new DeliveringOutbox(storage, transport, limits, report, observe);
 }
 
 class DeliveringOutbox implements Outbox {
@@ -24,6 +30,7 @@ class DeliveringOutbox implements Outbox {
   private readonly transport: Transport;
   private readonly limits: OutboxLimits;
   private readonly report: Report;
+  private readonly observe: Observe | undefined;
   private readonly counts = new Counts();
   /** Sent or set aside. */
   private done = 0;
@@ -42,7 +49,8 @@ class DeliveringOutbox implements Outbox {
   private notBefore = 0;
   private quietSince = 0;
 
-  constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report) {
+  constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report, observe?: Observe) {
+    this.observe = observe;
     this.storage = storage;
     this.transport = transport;
     this.limits = limits;
@@ -51,7 +59,7 @@ class DeliveringOutbox implements Outbox {
     storage.watch({
       found: () => this.wake(0),
       lost: (count, error) => {
-        this.counts.refuse(error.code, count);
+        this.count(error.code, count);
         this.report(error);
       },
     });
@@ -115,8 +123,13 @@ class DeliveringOutbox implements Outbox {
 
   refuse(error: KmError, count: number): void {
     this.counts.recorded += count;
-    this.counts.refuse(error.code, count);
+    this.count(error.code, count);
     this.report(error);
+  }
+
+  private count(code: string, count: number): void {
+    this.counts.refuse(code, count);
+    this.observe?.({ type: "refused", code, count });
   }
 
   /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
@@ -155,6 +168,7 @@ class DeliveringOutbox implements Outbox {
           return;
         }
         const letters: DeadLetter[] = [];
+        const start = performance.now();
         const waits = await carry(held, {
           ...this.limits,
           transport: this.transport,
@@ -163,15 +177,19 @@ class DeliveringOutbox implements Outbox {
           letters,
         });
         if (waits !== undefined) return this.pause(waits);
+        const ms = performance.now() - start;
         this.failures = 0;
-        if (this.fault !== undefined) this.storage.note(undefined);
+        // Also what an earlier process has noted.
+        if (this.fault !== undefined || this.done === 0) this.storage.note(undefined);
         this.fault = undefined;
         if (letters.length > 0) await this.storage.setAside(letters);
         await this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
         this.done += count;
-        this.counts.sent += count - letters.length;
-        for (const { code } of letters) this.counts.refuse(code, 1);
+        const commands = count - letters.length;
+        this.counts.sent += commands;
+        if (commands > 0) this.observe?.({ type: "sent", commands, bytes: sizeOf(held), ms });
+        for (const { code } of letters) this.count(code, 1);
         this.progress.made();
       }
     } finally {
@@ -182,6 +200,7 @@ class DeliveringOutbox implements Outbox {
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
     this.notBefore = performance.now() + (after ?? backoff(this.failures));
     this.failures = Math.min(this.failures + 1, 16);
+    this.observe?.({ type: "fault", code, detail });
     const fault = detail === undefined ? code : `${code}: ${detail}`;
     // Once an outage, however many tries it takes.
     if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
@@ -241,4 +260,8 @@ class DeliveringOutbox implements Outbox {
   stats(): OutboxStats {
     return { ...this.counts.stats(this.waiting()), durable: this.storage.durable, fault: this.fault };
   }
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
