@@ -139,7 +139,8 @@ export function pairLines(
   const twins = domain === undefined ? [] : gone(undefined);
   if (pair === undefined) return [...twins, ...gone(domain)];
   const tail = pair.anonymous.slice(-8);
-  const companion = writing === "pair" ? line(CLAIM_COOKIE, `${tail}.${pair.claim}.${pair.day}`) : line(DAY_COOKIE, `${tail}.${pair.day}`);
+  const companion =
+    writing === "pair" ? line(CLAIM_COOKIE, `${tail}.${pair.claim}.${pair.day}`) : line(DAY_COOKIE, `${tail}.${pair.day}`);
   return [...twins, line(IDENTITY_COOKIE, pair.anonymous), companion];
 }
 

@@ -47,17 +47,7 @@ export function recorder(): Recorder {
     flush: flushed,
     safe: async () => {},
     close: flushed,
-    stats: () => ({
-      recorded,
-      found: 0,
-      sent: recorded,
-      handed: 0,
-      kept: 0,
-      keptBytes: 0,
-      refused: { ...refused },
-      durable: false,
-      fault: undefined,
-    }),
+    stats: () => ({ recorded, found: 0, sent: recorded, handed: 0, kept: 0, keptBytes: 0, refused: { ...refused }, durable: false, fault: undefined }),
   };
   return {
     client: new Client(outbox, reporter, "local", false),

@@ -144,9 +144,7 @@ class FileStorage implements OutboxStorage {
 
   note(fault: string | undefined): void {
     if (this.memory === undefined && this.first !== undefined) {
-      writeFile(this.path("status.json"), `${JSON.stringify({ fault: fault ?? null, time: Date.now() })}\n`, { mode: 0o600 }).catch(
-        () => {},
-      );
+      writeFile(this.path("status.json"), `${JSON.stringify({ fault: fault ?? null, time: Date.now() })}\n`, { mode: 0o600 }).catch(() => {});
     }
   }
 
@@ -205,8 +203,7 @@ class FileStorage implements OutboxStorage {
     const waits = this.segments.unwritten.reduce((sum, { bytes }) => sum + bytes, entry.bytes.length);
     if (waits > this.limits.spare) throw cause;
     this.segments.add(new Segment(this.directory, this.names.next(), true, { count: entry.count, bytes: entry.bytes.length }, entry.bytes));
-    if (!this.full)
-      this.reporter.report(new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause));
+    if (!this.full) this.reporter.report(new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause));
     this.full = true;
   }
 

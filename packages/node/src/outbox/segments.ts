@@ -171,9 +171,7 @@ export class Segments {
   }
 
   private setAside(lines: readonly Uint8Array[]): Promise<void> {
-    return appendFile(join(/* turbopackIgnore: true */ this.directory, BROKEN), Buffer.concat([...lines, Buffer.from("\n")]), {
-      mode: 0o600,
-    });
+    return appendFile(join(/* turbopackIgnore: true */ this.directory, BROKEN), Buffer.concat([...lines, Buffer.from("\n")]), { mode: 0o600 });
   }
 
   private count(entry: Entry | { count: number; bytes: number }, sign: 1 | -1): void {
