@@ -2,6 +2,7 @@ import type { Person } from "@kmkit/collector";
 import { printable } from "@kmkit/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { fail, UNKNOWN } from "./failure.ts";
+import { moment, plural } from "./text.ts";
 import { isThisMachine, readToken } from "./token.ts";
 
 const COLLECTOR = "http://127.0.0.1:8787";
@@ -81,12 +82,4 @@ function readable({ identities, properties, events, next }: Person): string {
   }
   if (next !== null) lines.push("  … and older ones (--json shows the cursor)");
   return `${lines.join("\n")}\n`;
-}
-
-function moment(time: number): string {
-  return new Date(time).toISOString().replace("T", " ").slice(0, 19);
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

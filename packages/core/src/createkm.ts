@@ -1,7 +1,7 @@
 import { Client } from "./client.ts";
 import { createOutbox } from "./delivery.ts";
 import type { ClientOptions } from "./options.ts";
-import { clientLimits } from "./outbox.ts";
+import { clientLimits, type Observe } from "./outbox.ts";
 import { createReporter, type Reporter } from "./report.ts";
 import { memoryStorage, type OutboxStorage } from "./storage.ts";
 import { fetchPost, type Gzip, httpTransport, type Post, streamGzip } from "./transport.ts";
@@ -12,6 +12,8 @@ export interface Runtime {
   readonly storage?: (reporter: Reporter) => OutboxStorage;
   readonly post?: Post;
   readonly gzip?: Gzip;
+  /** Is told of each batch that was taken, each try that failed, and what was refused. It must not throw. */
+  readonly observe?: Observe;
   /** Print every code once, and hints. */
   readonly development?: boolean;
   /** Where to print; default `console.warn`. */
@@ -38,6 +40,6 @@ export function createKm(options: ClientOptions = {}, runtime: Runtime = {}): Cl
   const maxBytes = options.maxBytes ?? (storage.durable ? clientLimits.maxBytes : MEMORY_BYTES);
   // In memory nothing is gained, and some platforms end timers with the request in which they were set.
   const gather = storage.durable ? clientLimits.gather : 0;
-  const outbox = createOutbox(storage, transport, { ...clientLimits, maxBytes, gather }, reporter.report);
+  const outbox = createOutbox(storage, transport, { ...clientLimits, maxBytes, gather }, reporter.report, runtime.observe);
   return new Client(outbox, reporter, key);
 }

@@ -1,11 +1,10 @@
-import { cutEntries, type Entry, fitting } from "./batch.ts";
 import { carry } from "./carriage.ts";
-import { Counts } from "./counts.ts";
 import { KmError, type Report } from "./errors.ts";
-import { Gathering, type Put } from "./gathering.ts";
-import type { Flushed, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
+import type { Put } from "./gathering.ts";
+import { Intake } from "./intake.ts";
+import type { Flushed, Observe, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
-import type { DeadLetter, OutboxStorage, Waiting } from "./storage.ts";
+import type { DeadLetter, OutboxStorage } from "./storage.ts";
 import { Alarm, LOST, within } from "./timer.ts";
 import { backoff, type Verdict } from "./verdict.ts";
 
@@ -14,9 +13,15 @@ const PROBE = 20;
 /** How soon to look again while another process sends, in ms. */
 const OTHER_SENDS = 200;
 
-/** Makes an outbox over a storage. All waiting, batching and retrying of kmkit is in here and nowhere else. */
-export function createOutbox(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report): Outbox {
-  return new DeliveringOutbox(storage, transport, limits, report);
+/** Makes an outbox over a storage. All waiting, batching and retrying of kmkit is in here and nowhere else. `observe` is told of its work. */
+export function createOutbox(
+  storage: OutboxStorage,
+  transport: Transport,
+  limits: OutboxLimits,
+  report: Report,
+  observe?: Observe,
+): Outbox {
+  return new DeliveringOutbox(storage, transport, limits, report, observe);
 }
 
 class DeliveringOutbox implements Outbox {
@@ -24,17 +29,15 @@ class DeliveringOutbox implements Outbox {
   private readonly transport: Transport;
   private readonly limits: OutboxLimits;
   private readonly report: Report;
-  private readonly counts = new Counts();
+  private readonly observe: Observe | undefined;
   /** Sent or set aside. */
   private done = 0;
   /** How much must be done for those who wait in flush, and those who wait. */
   private goal = 0;
   private readonly progress = new Progress();
-  private readonly gathering: Gathering;
-  private readonly puts = new Set<Promise<unknown>>();
+  private readonly intake: Intake;
   private fault: string | undefined;
   private failures = 0;
-  private closed = false;
   private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
@@ -42,75 +45,47 @@ class DeliveringOutbox implements Outbox {
   private notBefore = 0;
   private quietSince = 0;
 
-  constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report) {
+  constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report, observe?: Observe) {
+    this.observe = observe;
     this.storage = storage;
     this.transport = transport;
     this.limits = limits;
     this.report = report;
-    this.gathering = new Gathering(limits.gather, limits.batchCommands, (lines) => this.keepAll(lines));
+    this.intake = new Intake(storage, limits, report, observe, () => this.kept());
     storage.watch({
       found: () => this.wake(0),
       lost: (count, error) => {
-        this.counts.refuse(error.code, count);
+        this.intake.count(error.code, count);
         this.report(error);
       },
     });
   }
 
   put(lines: readonly string[]): Put {
-    if (lines.length === 0) return Promise.resolve(undefined);
-    const fits = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.waiting().bytes);
-    const room = this.limits.whole === true && fits < lines.length ? 0 : fits;
-    this.counts.recorded += room;
-    if (room === lines.length) return this.gathering.add(lines);
-    const error = this.closed ? new KmError("KM_CLIENT_CLOSED") : new KmError("KM_OUTBOX_FULL", `${this.limits.maxBytes} bytes`);
-    this.refuse(error, lines.length - room);
-    return room === 0 ? Promise.resolve(error) : this.gathering.add(lines.slice(0, room)).then((other) => other ?? error);
-  }
-
-  /** Cuts lines into entries no larger than a batch, and keeps them. */
-  private keepAll(lines: readonly string[]): Put {
-    const entries = cutEntries(lines, this.limits.batchCommands, this.limits.batchBytes);
-    const keep = (entry: Entry) => this.storage.put(entry).then(undefined, (cause) => this.unwritable(entry, cause));
-    const put = Promise.all(entries.map(keep)).then((errors) => {
-      this.puts.delete(put);
-      const { commands, bytes } = this.storage.waiting();
-      const full = commands >= this.limits.batchCommands || bytes >= this.limits.batchBytes;
-      const quiet = this.limits.eager === true && this.running === undefined && performance.now() - this.quietSince > this.limits.linger;
-      this.wake(full || quiet ? 0 : this.limits.linger);
-      return errors.find((error) => error !== undefined);
-    });
-    this.puts.add(put);
-    return put;
-  }
-
-  spill(): void {
-    this.gathering.end();
-    this.storage.spill();
-  }
-
-  /** What waits: kept, or about to be. */
-  private waiting(): Waiting {
-    const waiting = this.storage.waiting();
-    return { ...waiting, commands: waiting.commands + this.gathering.commands, bytes: waiting.bytes + this.gathering.bytes };
-  }
-
-  private unwritable(entry: Entry, cause: unknown): KmError {
-    const error = new KmError("KM_OUTBOX_UNWRITABLE", cause instanceof Error ? cause.message : String(cause), cause);
-    this.counts.recorded -= entry.count;
-    this.refuse(error, entry.count);
-    return error;
+    return this.intake.put(lines);
   }
 
   refuse(error: KmError, count: number): void {
-    this.counts.recorded += count;
-    this.counts.refuse(error.code, count);
-    this.report(error);
+    this.intake.refuse(error, count);
+  }
+
+  spill(): void {
+    this.intake.end();
+    this.storage.spill();
+  }
+
+  /** The storage has taken something. */
+  private kept(): void {
+    const { batchCommands, batchBytes, eager, linger } = this.limits;
+    const { commands, bytes } = this.storage.waiting();
+    const full = commands >= batchCommands || bytes >= batchBytes;
+    const quiet = eager === true && this.running === undefined && performance.now() - this.quietSince > linger;
+    this.wake(full || quiet ? 0 : linger);
   }
 
   /** Run in `ms` at the latest, but not before a pause that the receiver or our backoff asks for is over. */
   private wake(ms: number): void {
-    if (this.running !== undefined || this.closed) return;
+    if (this.running !== undefined || this.intake.closed) return;
     this.alarm.set(Math.max(performance.now() + ms, this.notBefore));
   }
 
@@ -144,6 +119,7 @@ class DeliveringOutbox implements Outbox {
           return;
         }
         const letters: DeadLetter[] = [];
+        const start = performance.now();
         const waits = await carry(held, {
           ...this.limits,
           transport: this.transport,
@@ -152,16 +128,20 @@ class DeliveringOutbox implements Outbox {
           letters,
         });
         if (waits !== undefined) return this.pause(waits);
+        const ms = performance.now() - start;
         this.failures = 0;
-        if (this.fault !== undefined) this.storage.note(undefined);
+        // Also what an earlier process has noted.
+        if (this.fault !== undefined || this.done === 0) this.storage.note(undefined);
         this.fault = undefined;
         if (letters.length > 0) await this.storage.setAside(letters);
         // Counted in the same moment in which the storage counts it no more: whoever flushes now must find it in one of the two.
         const removed = this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
         this.done += count;
-        this.counts.sent += count - letters.length;
-        for (const { code } of letters) this.counts.refuse(code, 1);
+        const taken = count - letters.length;
+        this.intake.counts.sent += taken;
+        if (taken > 0) this.observe?.({ type: "sent", commands: taken, bytes: sizeOf(held), ms });
+        for (const { code } of letters) this.intake.count(code, 1);
         await removed;
         this.progress.made();
       }
@@ -173,18 +153,18 @@ class DeliveringOutbox implements Outbox {
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
     this.notBefore = performance.now() + (after ?? backoff(this.failures));
     this.failures = Math.min(this.failures + 1, 16);
+    this.observe?.({ type: "fault", code, detail });
     const fault = detail === undefined ? code : `${code}: ${detail}`;
     // Once an outage, however many tries it takes.
-    if (this.fault === undefined && !this.closed) this.report(new KmError(code, detail));
+    if (this.fault === undefined && !this.intake.closed) this.report(new KmError(code, detail));
     if (this.fault !== fault) this.storage.note(fault);
     this.fault = fault;
   }
 
   async flush(deadlineMs = 5000, atFault: "retry" | "return" = "retry"): Promise<Flushed> {
-    const before = { sent: this.counts.sent, dropped: this.counts.dropped };
+    const before = { sent: this.intake.counts.sent, dropped: this.intake.counts.dropped };
     const end = performance.now() + deadlineMs;
-    this.gathering.end();
-    await Promise.allSettled(this.puts);
+    await this.intake.settled();
     // The first try comes at once, whatever pause is on: somebody waits for it.
     this.notBefore = 0;
     // Only what waits now: under a steady load the outbox is never empty.
@@ -192,18 +172,21 @@ class DeliveringOutbox implements Outbox {
     this.goal = Math.max(this.goal, goal);
     while (this.done < goal && this.storage.waiting().commands > 0) {
       const left = end - performance.now();
-      if (left <= 0 || this.closed) break;
+      if (left <= 0 || this.intake.closed) break;
       if (this.notBefore > performance.now()) await within(undefined, Math.min(this.notBefore - performance.now(), left));
       else await this.progress.next(left, this.run());
       if (atFault === "return" && this.fault !== undefined && this.storage.durable) break;
     }
-    return { sent: this.counts.sent - before.sent, kept: this.waiting().commands, dropped: this.counts.dropped - before.dropped };
+    return {
+      sent: this.intake.counts.sent - before.sent,
+      kept: this.intake.waiting().commands,
+      dropped: this.intake.counts.dropped - before.dropped,
+    };
   }
 
   async safe(deadlineMs: number): Promise<void> {
     const end = performance.now() + deadlineMs;
-    this.gathering.end();
-    await Promise.allSettled(this.puts);
+    await this.intake.settled();
     if (this.storage.durable) return;
     const goal = this.done + this.storage.waiting().commands;
     for (let left = deadlineMs; this.done < goal && this.storage.waiting().commands > 0 && left > 0; left = end - performance.now()) {
@@ -221,7 +204,7 @@ class DeliveringOutbox implements Outbox {
 
   private async end(deadlineMs: number): Promise<Flushed> {
     const flushed = await this.flush(deadlineMs);
-    this.closed = true;
+    this.intake.closed = true;
     this.alarm.clear();
     this.closing.abort();
     await this.running;
@@ -230,6 +213,10 @@ class DeliveringOutbox implements Outbox {
   }
 
   stats(): OutboxStats {
-    return { ...this.counts.stats(this.waiting()), durable: this.storage.durable, fault: this.fault };
+    return { ...this.intake.counts.stats(this.intake.waiting()), durable: this.storage.durable, fault: this.fault };
   }
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }

@@ -45,6 +45,8 @@ export const codes = {
     "The outbox directory cannot be written, so commands wait in memory only and are lost if the process dies; give outbox a directory on a volume.",
   KM_OUTBOX_BROKEN:
     "Lines of the outbox are damaged or gone and cannot be sent; what is left of them was moved aside, and all others go on.",
+  KM_OUTBOX_MISSING:
+    "There is no outbox in this directory; a client makes it with its first command, in .kmkit/outbox unless told otherwise.",
   KM_OUTBOX_SHARED:
     "Another client of this process keeps other commands in this outbox directory; give each url and key a directory of its own.",
   KM_OUTBOX_UNWRITABLE:

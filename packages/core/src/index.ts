@@ -11,7 +11,16 @@ export { derive, identityText, isAnonymous, isJunk, mintAnonymous, mintId } from
 export type { EventName, EventRest, Km, PersonPropertiesInput, PropertiesInput, RecordOptions } from "./km.ts";
 export { canonicalName, cleanName, MAX_NAME } from "./names.ts";
 export { type ClientOptions, clientOf, type KmOptions, type RequestOptions, type SessionIdentity } from "./options.ts";
-export { clientLimits, type Flushed, type Outbox, type OutboxLimits, type OutboxStats, type Transport } from "./outbox.ts";
+export {
+  clientLimits,
+  type Flushed,
+  type Observe,
+  type Outbox,
+  type OutboxEvent,
+  type OutboxLimits,
+  type OutboxStats,
+  type Transport,
+} from "./outbox.ts";
 export type { CookieOptions } from "./pair.ts";
 export { MAX_VALUE, type Properties } from "./properties.ts";
 export { type Recorder, recorder } from "./recorder.ts";

@@ -54,6 +54,18 @@ export interface Outbox {
   stats(): OutboxStats;
 }
 
+/** What an outbox tells of its work while it does it. */
+export type OutboxEvent =
+  /** A batch was taken: how many commands of it, the bytes of its lines, and how long that took, in ms. */
+  | { readonly type: "sent"; readonly commands: number; readonly bytes: number; readonly ms: number }
+  /** A try has failed, and there will be another one. */
+  | { readonly type: "fault"; readonly code: string; readonly detail: string | undefined }
+  /** Commands were refused, by the outbox or by the receiver. */
+  | { readonly type: "refused"; readonly code: string; readonly count: number };
+
+/** Takes what an outbox tells. It must not throw. */
+export type Observe = (event: OutboxEvent) => void;
+
 /** The policy of an outbox. Sizes are those of the strings that are sent. */
 export interface OutboxLimits {
   /** Most bytes that may wait; beyond it the newest are refused. */

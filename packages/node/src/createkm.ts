@@ -1,4 +1,5 @@
 import { type Client, type ClientOptions, clientLimits, createKm as createClient, KmError, MEMORY_BYTES, memoryStorage } from "@kmkit/core";
+import { publisher } from "./channels.ts";
 import { withDefaults } from "./defaults.ts";
 import { drainAtEnd } from "./drain.ts";
 import { fileStorage } from "./outbox/filestorage.ts";
@@ -48,6 +49,7 @@ export function createKm(options: ClientOptions = {}): Client {
       },
       post: httpPost(),
       gzip: threadGzip,
+      observe: publisher(directory),
       development,
       print: (text) => process.stderr.write(`${text}\n`),
     },
