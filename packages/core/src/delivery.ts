@@ -1,3 +1,4 @@
+import type { Entry } from "./batch.ts";
 import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Put } from "./gathering.ts";
