@@ -186,9 +186,8 @@ class DeliveringOutbox implements Outbox {
         await this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
         this.done += count;
-        const commands = count - letters.length;
-        this.counts.sent += commands;
-        if (commands > 0) this.observe?.({ type: "sent", commands, bytes: sizeOf(held), ms });
+        this.counts.sent += count - letters.length;
+        if (count > letters.length) this.observe?.({ type: "sent", commands: count - letters.length, bytes: sizeOf(held), ms });
         for (const { code } of letters) this.count(code, 1);
         this.progress.made();
       }
