@@ -9,6 +9,7 @@ describe("the help", () => {
         /^Usage: kmkit \[options\] \[command\]/,
         /collector /,
         /person /,
+        /outbox /,
         /npx kmkit collector/,
         /npx kmkit person/,
         /Exit codes: 0 .* 1 .* 2 .* 3 /,
@@ -35,6 +36,8 @@ describe("the help", () => {
       "person --help",
       [/^Usage: kmkit person \[options\] <identity>/, /--url /, /KMKIT_URL/, /--admin /, /KMKIT_ADMIN/, /--data /, /--product /, /--json /],
     ],
+    ["outbox --help", [/^Usage: kmkit outbox/, /show .*/, /letters /, /retry /, /clear /, /--directory .*\.kmkit\/data\/outbox/]],
+    ["outbox show --help", [/^Usage: kmkit outbox show/, /--directory .*/, /KMKIT_OUTBOX/, /\.kmkit\/outbox/, /--json /]],
   ])("of %s says what there is, on stdout, with exit code 0", async (words, parts) => {
     const { code, stdout, stderr } = await kmkit(words.split(" "));
     for (const part of parts) expect(stdout).toMatch(part);
@@ -75,6 +78,8 @@ describe("wrong words", () => {
     [["person", "a", "--limit", "3"], /unknown option/],
     [["person", "a", "--url", "nonsense"], /a url is like http:/],
     [["person", "a", "--url", "ftp://127.0.0.1"], /a url is like http:/],
+    [["outbox", "nonsense"], /too many arguments|unknown command/],
+    [["outbox", "retry", "--json"], /unknown option/],
     [["help", "nonsense"], /Usage: kmkit/],
   ])("%j are refused on stderr with exit code 2", async (words, said) => {
     const { code, stdout, stderr } = await kmkit(words);
