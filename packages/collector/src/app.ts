@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import { readBody } from "./body.ts";
 import { classicCall, GIF } from "./classic.ts";
 import type { Door } from "./door.ts";
+import { refusal } from "./guard.ts";
 import { type Access, bearer } from "./keys.ts";
 import type { Store } from "./store/store.ts";
 
@@ -30,8 +31,8 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
   const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
 
   app.use(async (context, next) => {
-    if (access.open && !isLocal(context.req.header("host"))) return failed(context, 421, new KmError("KM_HOST_REFUSED"));
-    if (access.open && isForeign(context)) return failed(context, 403, new KmError("KM_ORIGIN_REFUSED"));
+    const error = access.open ? refusal((name) => context.req.header(name)) : undefined;
+    if (error !== undefined) return failed(context, error.code === "KM_HOST_REFUSED" ? 421 : 403, error);
     await next();
     return undefined;
   });
@@ -117,19 +118,6 @@ async function formOf(context: Context): Promise<string | KmError> {
   if (method !== "POST") return query;
   const body = await readBody(raw, { most: 256 << 10, unpacked: 1 << 20 });
   return body instanceof KmError ? body : `${query}&${Buffer.from(body).toString()}`;
-}
-
-/** Whether a `Host` header names this machine: a page that rebinds its own name to 127.0.0.1 sends that name (DNS rebinding). */
-function isLocal(host: string | undefined): boolean {
-  return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host ?? "");
-}
-
-/** Whether a page of another site sends this: the key of a collector without keys is no secret, so that any page could write. */
-function isForeign(context: Context): boolean {
-  const site = context.req.header("sec-fetch-site");
-  const origin = context.req.header("origin");
-  if (site !== undefined) return site === "cross-site";
-  return origin !== undefined && !(URL.canParse(origin) && isLocal(new URL(origin).host));
 }
 
 /** Lines as a stream that reads on only as fast as the client takes them. */

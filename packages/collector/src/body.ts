@@ -39,20 +39,31 @@ function hasLines(bytes: Uint8Array, most: number): boolean {
   return true;
 }
 
-async function readBytes(request: Request, { most, unpacked }: Bounds): Promise<Uint8Array | KmError> {
-  if (Number(request.headers.get("content-length") ?? 0) > most) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
+/** The body as it arrives: at one go where its length is told, otherwise piece by piece, since it may have no end. */
+async function receive(request: Request, most: number): Promise<Uint8Array | undefined> {
+  const length = request.headers.get("content-length");
+  if (length !== null) {
+    const bytes = Number(length) > most ? undefined : Buffer.from(await request.arrayBuffer());
+    return bytes === undefined || bytes.length > most ? undefined : bytes;
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > most) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function readBytes(request: Request, { most, unpacked }: Bounds): Promise<Uint8Array | KmError> {
+  let whole: Uint8Array | undefined;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > most) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
-      chunks.push(chunk);
-    }
+    whole = await receive(request, most);
   } catch (cause) {
     return new KmError("KM_BODY_BROKEN", "the connection ended", cause);
   }
-  const whole = Buffer.concat(chunks);
+  if (whole === undefined) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
   const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
   if (encoding === "identity" || whole.length === 0) return whole;
   if (encoding !== "gzip" && encoding !== "x-gzip")

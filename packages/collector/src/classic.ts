@@ -1,16 +1,29 @@
-import { canonicalName, derive, KmError, MAX_NAME, MAX_VALUE, timeOf } from "@kmkit/core";
+import { canonicalName, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
+import { derive } from "./derive.ts";
 import type { Door } from "./door.ts";
 import type { Access } from "./keys.ts";
+import { readParameters } from "./parameters.ts";
 
 /** A transparent GIF of one pixel: clients need a decodable picture, whatever they sent (KISSmetrics, "specifications"). */
 export const GIF: Uint8Array<ArrayBuffer> = new Uint8Array(
   Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==", "base64"),
 );
 
+/** What a classic call does: record, set or alias. */
+export type Kind = "e" | "s" | "a";
+
 /** Most parameters of a call: a thousand properties and the reserved ones, given twice. */
 const MOST_PARAMETERS = 1020;
 
-const reserved = new Set(["_k", "_p", "_n", "_t", "_d", "_ip", "_ua"]);
+/** What a call says under reserved names; the others are properties. */
+interface Call {
+  key: string;
+  identity: string;
+  name: string;
+  time: string;
+  backDated: string;
+  readonly properties: Properties;
+}
 
 /**
  * A call of the classic API: `/e` records, `/s` sets, `/a` aliases; `_k` key, `_p` identity, `_n` name (or the other identity), `_t` with `_d=1`
@@ -18,23 +31,17 @@ const reserved = new Set(["_k", "_p", "_n", "_t", "_d", "_ip", "_ua"]);
  *
  * @param query the part of the URL behind `?`, or the form in the body, still encoded.
  */
-export async function classicCall(kind: "e" | "s" | "a", query: string, access: Access, door: Door): Promise<void> {
-  // Before it is taken apart: a megabyte of ampersands would cost two hundred.
-  if (query.split("&", MOST_PARAMETERS + 1).length > MOST_PARAMETERS) return door.refuse("KM_PROPERTIES_TOO_MANY");
-  const parameters = new URLSearchParams(query);
-  // Of a repeated reserved parameter the last one wins.
-  const last = (name: string) => parameters.getAll(name).at(-1) ?? "";
-  const product = access.product(last("_k"));
+export async function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<void> {
+  const call = read(query);
+  if (call === undefined) return door.refuse("KM_PROPERTIES_TOO_MANY");
+  const product = access.product(call.key);
   if (product === undefined) return door.refuse("KM_KEY_REFUSED");
-  const now = Date.now();
-  // `_t` counts only together with `_d=1`; otherwise the time is that of receipt. KISSmetrics' own URL builder forgot the `&` between them.
-  const [, time = last("_t"), backDated = last("_d")] = /^(.*)_d=(\w+)$/.exec(last("_t")) ?? [];
-  const told = /^(1|true)$/i.test(backDated) && time !== "" ? timeOf(time, now) : now;
+  const told = toldTime(call, Date.now());
   if (told instanceof KmError) return door.refuse(told.code);
   const second = Math.floor(told / 1000);
-  const [identity, name] = [last("_p"), last("_n")];
+  const { identity, name, properties } = call;
   // What was not UTF-8 has been mended in decoding, and mended text could be somebody else's identity.
-  if (`${identity}${kind === "a" ? name : ""}`.includes("\ufffd")) return door.refuse("KM_IDENTITY_INVALID");
+  if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return door.refuse("KM_IDENTITY_INVALID");
   const command = { time: second * 1000, identity };
   if (kind === "a") {
     // Either order is the same edge.
@@ -42,15 +49,60 @@ export async function classicCall(kind: "e" | "s" | "a", query: string, access: 
     await door.admitOne(product, { ...command, type: "alias", id, alias: name });
     return;
   }
-  const given = [...parameters].filter(([key]) => !reserved.has(key) && key.trim() !== "");
-  const properties = Object.fromEntries(given.map(([key, value]) => [cut(key, MAX_NAME), cut(value, MAX_VALUE)]));
-  const event = cut(name, MAX_NAME);
+  const event = kind === "e" ? cut(name, MAX_NAME) : "";
+  const canonical = canonicalName(event);
   // KISSmetrics' duplicate rule: the same person, name and second is one event, however often it comes.
-  const isEvent = kind === "e" && canonicalName(event) !== "";
-  const same = isEvent ? ["classic event", canonicalName(event)] : ["classic set", JSON.stringify(properties)];
+  const same = canonical === "" ? ["classic set", JSON.stringify(properties)] : ["classic event", canonical];
   const id = derive(...same, String(product), identity, String(second));
-  if (isEvent) await door.admitOne(product, { ...command, type: "record", id, name: event, properties });
+  if (canonical !== "") await door.admitOne(product, { ...command, type: "record", id, name: event, properties });
   else if (Object.keys(properties).length > 0) await door.admitOne(product, { ...command, type: "set", id, properties });
+}
+
+/** The parameters of a call; undefined where there are too many. Of a repeated one the last counts. */
+function read(query: string): Call | undefined {
+  const parameters = readParameters(query, MOST_PARAMETERS);
+  if (parameters === undefined) return undefined;
+  const call: Call = { key: "", identity: "", name: "", time: "", backDated: "", properties: {} };
+  for (const [at, name] of parameters.names.entries()) take(call, name, parameters.values[at] as string);
+  return call;
+}
+
+function take(call: Call, name: string, value: string): void {
+  switch (name) {
+    case "_k":
+      call.key = value;
+      return;
+    case "_p":
+      call.identity = value;
+      return;
+    case "_n":
+      call.name = value;
+      return;
+    case "_t":
+      call.time = value;
+      return;
+    case "_d":
+      call.backDated = value;
+      return;
+    case "_ip":
+    case "_ua":
+      return;
+    default:
+      if (name.trim() !== "") keep(call.properties, cut(name, MAX_NAME), cut(value, MAX_VALUE));
+  }
+}
+
+/** A property may be called `__proto__`. */
+function keep(properties: Properties, name: string, value: string): void {
+  if (name === "__proto__") Object.defineProperty(properties, name, { value, enumerable: true, configurable: true, writable: true });
+  else properties[name] = value;
+}
+
+/** `_t` counts only together with `_d=1`; otherwise the time is that of receipt. KISSmetrics' own URL builder forgot the `&` between them. */
+function toldTime(call: Call, now: number): number | KmError {
+  if (call.time === "") return now;
+  const [, time = call.time, backDated = call.backDated] = /^(.*)_d=(\w+)$/.exec(call.time) ?? [];
+  return /^(1|true)$/i.test(backDated) && time !== "" ? timeOf(time, now) : now;
 }
 
 /** These clients cannot be told that a name is too long: it is cut (`kissmetrics.md` §3). An identity never is. */

@@ -1,7 +1,7 @@
-import type { Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { type ServerType, serve } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import {
   createOutbox,
   createReporter,
@@ -16,6 +16,7 @@ import { fileStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
 import { createAccess, type Key } from "./keys.ts";
+import { answerPixels } from "./pixel.ts";
 import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
 import { openChdb } from "./store/chdb.ts";
@@ -45,7 +46,7 @@ export interface Collector {
 }
 
 /** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
-const limits: OutboxLimits = {
+export const limits: OutboxLimits = {
   maxBytes: 2 ** 30,
   batchCommands: 10_000,
   batchBytes: 4 << 20,
@@ -81,19 +82,21 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
   sweeping.unref();
-  let server: ServerType | undefined;
+  let server: Server | undefined;
   return {
     fetch: async (request) => app.fetch(request),
     listen: async ({ port, host }) => {
       if (!isLoopback(host) && (access.open || !options.admin)) throw new KmError("KM_OPEN_ADDRESS", host);
+      const opened = createServer(answerPixels(getRequestListener(app.fetch, { hostname: host }), access, door, reporter.report));
+      server = opened;
+      // Node's default gives a slow sender five minutes.
+      opened.requestTimeout = REQUEST_TIMEOUT;
+      answerRawUrls(opened, (request) => app.fetch(request));
       return new Promise((resolve, reject) => {
-        server = serve({ fetch: app.fetch, port, hostname: host }, (info: AddressInfo) => resolve({ port: info.port, host }));
-        // Node's default gives a slow sender five minutes.
-        (server as Server).requestTimeout = REQUEST_TIMEOUT;
-        answerRawUrls(server as Server, (request) => app.fetch(request));
-        server.on("error", (error: NodeJS.ErrnoException) => {
+        opened.on("error", (error: NodeJS.ErrnoException) => {
           reject(error.code === "EADDRINUSE" ? new KmError("KM_PORT_TAKEN", `${host}:${port}`, error) : error);
         });
+        opened.listen(port, host, () => resolve({ port: (opened.address() as AddressInfo).port, host }));
       });
     },
     close: async () => {
@@ -139,12 +142,12 @@ function storeTransport(store: Store): Transport {
 }
 
 /** Stops taking connections and waits for the requests that are under way. */
-async function stop(server: ServerType | undefined): Promise<void> {
+async function stop(server: Server | undefined): Promise<void> {
   if (server === undefined) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   // Again and again: a connection becomes idle when its last answer is out.
-  const idle = setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 20);
-  const cut = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), 2000);
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
+  const cut = setTimeout(() => server.closeAllConnections(), 2000);
   await closed;
   clearInterval(idle);
   clearTimeout(cut);

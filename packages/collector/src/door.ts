@@ -1,8 +1,10 @@
-import { type Command, isJunk, KmError, MAX_COMMAND, type Outbox, parseCommand, type Refusal, timeInRange } from "@kmkit/core";
+import { setImmediate } from "node:timers/promises";
+import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
+import { type Lines, slicesOf } from "./lines.ts";
 import { type NameRegister, NewNames } from "./register.ts";
-import type { NameKind } from "./store/names.ts";
+import { type Desk, rowOf } from "./row.ts";
 
-/** What became of some lines: how many are safe, and which were refused and why; or `error` where none could be kept now. */
+/** What became of some lines: how many are safe, and which were refused and why; or `error` where some could not be kept now. */
 interface Admitted {
   readonly accepted: number;
   readonly rejected: readonly Refusal[];
@@ -11,122 +13,134 @@ interface Admitted {
 
 /** The one door by which commands come in, in whatever form they arrived: checked, made into rows of the store, and put into the outbox. */
 export interface Door {
-  /** NDJSON, one command a line. Settles when what was accepted is on disk. */
+  /**
+   * NDJSON, one command a line. Settles when what was accepted is on disk. A large body is worked in slices, between which others get their turn;
+   * with an `error` some of them may be kept already, and the sender sends all of it again, which counts once.
+   */
   admit(product: number, body: Uint8Array): Promise<Admitted>;
-  /** One command that is no JSON (the classic calls). Returns why it was refused. */
+  /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
   admitOne(product: number, command: unknown): Promise<KmError | undefined>;
   /** Count what was refused before it became a command. */
   refuse(code: string, count?: number): void;
   /** How many commands were refused since the start, by code. */
   readonly rejected: Readonly<Record<string, number>>;
+  /** Why commands could not be kept some seconds ago, if so. */
+  readonly hindrance: KmError | undefined;
 }
+
+/** How long a failure to keep something counts as one that goes on, in ms. */
+const HINDERED = 10_000;
 
 /** Makes the door in front of an outbox. */
 export function createDoor(outbox: Outbox, register: NameRegister): Door {
-  const rejected: Record<string, number> = {};
-  const refuse = (code: string, count = 1) => {
-    rejected[code] = (rejected[code] ?? 0) + count;
-  };
-  const keep = async (rows: string[], fresh: NewNames): Promise<KmError | undefined> => {
-    if (rows.length === 0) return undefined;
-    const names = fresh.rows;
-    const error = await outbox.put([...names.map((name) => JSON.stringify({ type: "name", ...name })), ...rows]);
-    if (error === undefined) register.commit(names);
-    return error;
-  };
-  return {
-    rejected,
-    refuse,
-    admit: async (product, body) => {
-      const now = Date.now();
-      const rows: string[] = [];
-      const names = new NewNames();
-      const refused: Refusal[] = [];
-      const lines = linesOf(body);
-      for (const [index, line] of lines.entries()) {
-        if (typeof line === "string" && line.trim() === "") continue;
-        const row = typeof line === "string" ? toRow(product, parse(line), register, names, now) : line;
-        if (row instanceof KmError) refused.push({ index, code: row.code, message: row.message });
-        else rows.push(row);
-      }
-      const error = await keep(rows, names);
-      if (error !== undefined) return { accepted: 0, rejected: refused, error };
-      for (const { code } of refused) refuse(code);
-      return { accepted: rows.length, rejected: refused };
-    },
-    admitOne: async (product, command) => {
-      const names = new NewNames();
-      const row = toRow(product, command, register, names, Date.now());
-      const error = row instanceof KmError ? row : await keep([row], names);
-      if (error !== undefined) refuse(error.code);
-      return error;
-    },
-  };
+  return new CommandDoor(outbox, register);
 }
 
-const strict = new TextDecoder("utf-8", { fatal: true });
-const newline = 10;
+/** Single commands that go to the disk together. */
+class Company {
+  readonly rows: string[] = [];
+  readonly fresh = new NewNames();
+  /** Settles when they are there. */
+  kept: Promise<KmError | undefined> | undefined;
+}
 
-/** The lines of a body. Bytes that are not UTF-8 spoil their line only: mended text could be somebody else's identity. */
-function linesOf(body: Uint8Array): (string | KmError)[] {
-  try {
-    return strict.decode(body).split("\n");
-  } catch {
-    const out: (string | KmError)[] = [];
-    for (let start = 0; start <= body.length; ) {
-      const found = body.indexOf(newline, start);
-      const end = found < 0 ? body.length : found;
-      try {
-        out.push(strict.decode(body.subarray(start, end)));
-      } catch {
-        out.push(new KmError("KM_LINE_INVALID", "not UTF-8"));
-      }
-      start = end + 1;
+class CommandDoor implements Door {
+  readonly rejected: Record<string, number> = {};
+  private readonly outbox: Outbox;
+  private readonly register: NameRegister;
+  private company = new Company();
+  /** The last company is on its way. */
+  private leaving: Promise<unknown> = Promise.resolve();
+  private failure: { readonly error: KmError; readonly at: number } | undefined;
+
+  constructor(outbox: Outbox, register: NameRegister) {
+    this.outbox = outbox;
+    this.register = register;
+  }
+
+  get hindrance(): KmError | undefined {
+    return this.failure !== undefined && performance.now() - this.failure.at < HINDERED ? this.failure.error : undefined;
+  }
+
+  refuse(code: string, count = 1): void {
+    this.rejected[code] = (this.rejected[code] ?? 0) + count;
+  }
+
+  async admit(product: number, body: Uint8Array): Promise<Admitted> {
+    const refused: Refusal[] = [];
+    const received = Date.now();
+    let [accepted, index] = [0, 0];
+    for (const lines of slicesOf(body)) {
+      if (index > 0) await setImmediate();
+      const desk = { names: this.register.of(product), fresh: new NewNames(), received, ownIds: true };
+      const rows = rowsOf(lines, desk, index, refused);
+      const error = await this.keep(rows, desk.fresh);
+      if (error !== undefined) return { accepted: 0, rejected: refused, error };
+      accepted += rows.length;
+      index += lines.length;
     }
-    return out;
+    for (const { code } of refused) this.refuse(code);
+    return { accepted, rejected: refused };
+  }
+
+  async admitOne(product: number, command: unknown): Promise<KmError | undefined> {
+    const { company } = this;
+    const desk = { names: this.register.of(product), fresh: company.fresh, received: Date.now(), ownIds: false };
+    const row = rowOf(command, desk, false);
+    if (row instanceof KmError) this.refuse(row.code);
+    else company.rows.push(row);
+    const error = row instanceof KmError ? row : await this.together(company);
+    if (error !== undefined && error !== row) this.refuse(error.code);
+    return error;
+  }
+
+  /**
+   * Settles when the company is on disk. It leaves when the one before has arrived: those that come in the meantime go with it, and a commit of a
+   * hundred calls costs as much as that of one.
+   */
+  private together(company: Company): Promise<KmError | undefined> {
+    company.kept ??= this.leave(company);
+    return company.kept;
+  }
+
+  private async leave(company: Company): Promise<KmError | undefined> {
+    // What has arrived with it in this turn of the event loop is read first.
+    await Promise.all([this.leaving, setImmediate()]);
+    this.company = new Company();
+    const kept = this.keep(company.rows, company.fresh);
+    this.leaving = kept;
+    return kept;
+  }
+
+  private async keep(rows: string[], fresh: NewNames): Promise<KmError | undefined> {
+    if (rows.length === 0) return undefined;
+    const names = fresh.rows;
+    const error = await this.outbox.put(
+      names.length === 0 ? rows : [...names.map((name) => JSON.stringify({ type: "name", ...name })), ...rows],
+    );
+    if (error === undefined) this.register.commit(fresh);
+    this.failure = error === undefined ? undefined : { error, at: performance.now() };
+    return error;
   }
 }
 
-function parse(line: string): unknown {
+/** The rows of those lines that are commands; the others go into `refused`, by their place in the body, where these begin at `start`. */
+function rowsOf(lines: Lines, desk: Desk, start: number, refused: Refusal[]): string[] {
+  const rows: string[] = [];
+  for (const [at, line] of lines.entries()) {
+    if (typeof line === "string" && line.trim() === "") continue;
+    const row = typeof line === "string" ? rowOfLine(line, desk) : line;
+    if (row instanceof KmError) refused.push({ index: start + at, code: row.code, message: row.message });
+    else rows.push(row);
+  }
+  return rows;
+}
+
+function rowOfLine(line: string, desk: Desk): string | KmError {
   if (line.length > MAX_COMMAND) return new KmError("KM_COMMAND_TOO_LARGE", `${line.length} characters`);
   try {
-    return JSON.parse(line);
+    return rowOf(JSON.parse(line), desk, !line.includes("\\"));
   } catch (cause) {
     return new KmError("KM_LINE_INVALID", cause instanceof Error ? cause.message.slice(0, 120) : undefined);
   }
-}
-
-/** A command as a row of the store; names that are new go into `names`. */
-function toRow(product: number, input: unknown, register: NameRegister, names: NewNames, received: number): string | KmError {
-  if (input instanceof KmError) return input;
-  const command = parseCommand(input);
-  if (command instanceof KmError) return command;
-  if (!timeInRange(command.time, received)) return new KmError("KM_TIME_RANGE", String(command.time));
-  const { type, id, time, identity } = command;
-  const head = { type, product, time, id, identity };
-  if (type === "alias") {
-    // Data under a placeholder is kept, but it is tied to nobody.
-    const junk = [identity, command.alias].find(isJunk);
-    if (junk !== undefined) return new KmError("KM_IDENTITY_JUNK", junk);
-    return JSON.stringify({ ...head, alias: command.alias, received });
-  }
-  return withNames(command, head, register, names, received);
-}
-
-function withNames(
-  command: Command & { type: "record" | "set" },
-  head: object & { product: number; time: number },
-  register: NameRegister,
-  names: NewNames,
-  received: number,
-): string | KmError {
-  let error: KmError | undefined;
-  const canonical = (kind: NameKind, display: string): string => {
-    error ??= register.note(names, head.product, kind, display, head.time);
-    return register.fold(display);
-  };
-  const name = command.type === "record" ? canonical("event", command.name) : "";
-  const properties: Record<string, string> = Object.create(null);
-  for (const [key, value] of Object.entries(command.properties)) properties[canonical("property", key)] = String(value);
-  return error ?? JSON.stringify({ ...head, name, properties, received });
 }

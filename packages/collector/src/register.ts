@@ -4,18 +4,121 @@ import type { Name, NameKind } from "./store/names.ts";
 /** Most names of one kind in a product (KISSmetrics, "technical limitations"). */
 const MOST_NAMES = 65_535;
 
-type Written = Pick<Name, "display" | "first">;
-type Known = Map<string, Written>;
+/** A name as it is compared, one for all its spellings. */
+export class Folded {
+  readonly name: string;
+  /** The name as JSON text. */
+  readonly json: string;
+  /** The earliest writing that the store knows; infinitely late where it knows none. */
+  display = "";
+  first: number = Number.POSITIVE_INFINITY;
+  /** The number of the command that used it last: a command that uses it twice means one property. */
+  last = 0;
 
-/** The names that one body brings, of each only its earliest writing. They are remembered once they are safe ({@link NameRegister.commit}). */
+  constructor(name: string) {
+    this.name = name;
+    this.json = JSON.stringify(name);
+  }
+}
+
+/** The names of one kind in a product. */
+class Names {
+  /** How many of them the store knows. */
+  known = 0;
+  private readonly byName = new Map<string, Folded>();
+  private readonly bySpelling = new Map<string, Folded>();
+
+  /** The name that is spelled so. */
+  find(spelling: string): Folded {
+    return this.bySpelling.get(spelling) ?? this.fold(spelling);
+  }
+
+  private fold(spelling: string): Folded {
+    const folded = this.named(canonicalName(spelling));
+    this.bySpelling.set(spelling, folded);
+    return folded;
+  }
+
+  private named(name: string): Folded {
+    let folded = this.byName.get(name);
+    if (folded === undefined) {
+      folded = new Folded(name);
+      this.byName.set(name, folded);
+    }
+    return folded;
+  }
+
+  /** The store knows this writing. */
+  learn({ name, display, first }: Name): void {
+    const folded = this.named(name);
+    if (folded.first === Number.POSITIVE_INFINITY) this.known += 1;
+    if (isEarlier(first, display, folded)) Object.assign(folded, { first, display });
+  }
+
+  /** Should somebody send ever new names: forget those that were not taken, rather than grow. Never within a command. */
+  tidy(): void {
+    if (this.bySpelling.size < 2 * MOST_NAMES) return;
+    this.bySpelling.clear();
+    for (const [name, { first }] of this.byName) if (first === Number.POSITIVE_INFINITY) this.byName.delete(name);
+  }
+}
+
+/** The names that some commands bring, of each only its earliest writing. They are remembered once they are safe ({@link NameRegister.commit}). */
 export class NewNames {
-  readonly event: Map<string, Name> = new Map();
-  readonly property: Map<string, Name> = new Map();
-  /** How many of them nobody has written before. */
-  readonly added: Record<NameKind, number> = { event: 0, property: 0 };
+  private readonly found = new Map<Names, Map<string, Name>>();
+  private readonly added = new Map<Names, number>();
 
   get rows(): Name[] {
-    return [...this.event.values(), ...this.property.values()];
+    return [...this.found.values()].flatMap((names) => [...names.values()]);
+  }
+
+  *[Symbol.iterator](): Iterator<[Names, Name]> {
+    for (const [names, rows] of this.found) for (const row of rows.values()) yield [names, row];
+  }
+
+  /** Takes a writing up if it is the earliest; an error where there are too many names. */
+  note(names: Names, folded: Folded, row: Name): KmError | undefined {
+    let rows = this.found.get(names);
+    const seen = rows?.get(row.name);
+    if (seen === undefined && folded.first === Number.POSITIVE_INFINITY) {
+      const added = this.added.get(names) ?? 0;
+      if (names.known + added >= MOST_NAMES) return new KmError("KM_NAMES_TOO_MANY", row.display);
+      this.added.set(names, added + 1);
+    } else if (seen !== undefined && !isEarlier(row.first, row.display, seen)) return undefined;
+    if (rows === undefined) {
+      rows = new Map();
+      this.found.set(names, rows);
+    }
+    rows.set(row.name, row);
+    return undefined;
+  }
+}
+
+/** What one product calls its events and properties. */
+export class ProductNames {
+  readonly product: number;
+  readonly event: Names = new Names();
+  readonly property: Names = new Names();
+  private commands = 0;
+
+  constructor(product: number) {
+    this.product = product;
+  }
+
+  /** The number of the next command, for {@link Folded.last}. */
+  next(): number {
+    this.event.tidy();
+    this.property.tidy();
+    this.commands += 1;
+    return this.commands;
+  }
+
+  /** The name that is written so; where nobody wrote it so early before, `fresh` takes it up. An error where there are too many names. */
+  take(kind: NameKind, display: string, first: number, fresh: NewNames): Folded | KmError {
+    const names = this[kind];
+    const folded = names.find(display);
+    if (!isEarlier(first, display, folded)) return folded;
+    return fresh.note(names, folded, { product: this.product, kind, name: folded.name, display, first }) ?? folded;
   }
 }
 
@@ -24,59 +127,29 @@ export class NewNames {
  * Only names that are new, or were written earlier than known, need a row in the store.
  */
 export class NameRegister {
-  private readonly known = new Map<string, Known>();
-  private readonly canonical = new Map<string, string>();
+  private readonly products = new Map<number, ProductNames>();
 
   constructor(names: readonly Name[]) {
-    for (const name of names) this.of(name.product, name.kind).set(name.name, name);
+    for (const name of names) this.of(name.product)[name.kind].learn(name);
   }
 
-  /** Like `canonicalName`, but the same text is folded once. */
-  fold(name: string): string {
-    let folded = this.canonical.get(name);
-    if (folded === undefined) {
-      folded = canonicalName(name);
-      // Names are few; should somebody send ever new ones, begin anew rather than grow.
-      if (this.canonical.size >= 2 * MOST_NAMES) this.canonical.clear();
-      this.canonical.set(name, folded);
-    }
-    return folded;
-  }
-
-  /** Takes this writing of a name up into `fresh` if it is the earliest known; an error where there are too many names. */
-  note(fresh: NewNames, product: number, kind: NameKind, display: string, first: number): KmError | undefined {
-    const names = this.of(product, kind);
-    const name = this.fold(display);
-    const seen = fresh[kind].get(name) ?? names.get(name);
-    if (seen === undefined) {
-      if (names.size + fresh.added[kind] >= MOST_NAMES) return new KmError("KM_NAMES_TOO_MANY", display);
-      fresh.added[kind] += 1;
-    } else if (!isEarlier(first, display, seen)) return undefined;
-    fresh[kind].set(name, { product, kind, name, display, first });
-    return undefined;
-  }
-
-  /** The rows are safe: remember them. */
-  commit(rows: readonly Name[]): void {
-    for (const row of rows) {
-      const names = this.of(row.product, row.kind);
-      const known = names.get(row.name);
-      if (known === undefined || isEarlier(row.first, row.display, known)) names.set(row.name, row);
-    }
-  }
-
-  private of(product: number, kind: NameKind): Known {
-    const key = `${product} ${kind}`;
-    let names = this.known.get(key);
+  /** The names of a product. */
+  of(product: number): ProductNames {
+    let names = this.products.get(product);
     if (names === undefined) {
-      names = new Map();
-      this.known.set(key, names);
+      names = new ProductNames(product);
+      this.products.set(product, names);
     }
     return names;
+  }
+
+  /** They are safe: remember them. */
+  commit(fresh: NewNames): void {
+    for (const [names, row] of fresh) names.learn(row);
   }
 }
 
 /** Of two writings of one moment the store shows the smaller text, so the order of arrival does not matter. */
-function isEarlier(first: number, display: string, than: Written): boolean {
+function isEarlier(first: number, display: string, than: { readonly first: number; readonly display: string }): boolean {
   return first < than.first || (first === than.first && display < than.display);
 }

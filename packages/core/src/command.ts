@@ -56,8 +56,8 @@ function milliseconds(time: number): number {
 }
 
 /**
- * The one schema of a command on the wire, for client and collector alike: returns a clean copy with only the known members, or the error that
- * names what is wrong. Times are checked for form, not for range: that is the receiver's clock's matter ({@link timeInRange}).
+ * The one schema of a command on the wire, for client and collector alike: returns a command with only the known members, or the error that
+ * names what is wrong. Properties in which nothing has to be mended are the input's own object. Times are checked for form, not for range: that is the receiver's clock's matter ({@link timeInRange}).
  *
  * @example
  * parseCommand({ type: "record", id: "0199…", time: 1769860800000, identity: "bob@bob.com", name: "Signed Up", properties: {} });
@@ -88,26 +88,49 @@ export function parseCommand(input: unknown): Command | KmError {
   return { ...head, type, name, properties };
 }
 
-/** Properties as they stand on the wire. `null` is dropped; anything that is not flat refuses the command and names the property. */
+/**
+ * Properties as they stand on the wire. `null` is dropped; anything that is not flat refuses the command and names the property. Most are as they
+ * should be and are given back as they are: a copy would cost as much as all the rest of a command.
+ */
 function wireProperties(input: unknown): Properties | KmError {
-  const out: Properties = Object.create(null);
-  if (input === undefined || input === null) return out;
+  if (input === undefined || input === null) return Object.create(null) as Properties;
   if (typeof input !== "object" || Array.isArray(input)) return new KmError("KM_PROPERTIES_INVALID", show(input));
-  const entries = Object.entries(input);
-  if (entries.length > MAX_PROPERTIES) return new KmError("KM_PROPERTIES_TOO_MANY", String(entries.length));
-  for (const [key, value] of entries) {
-    if (value === null) continue;
-    if (key.length > 4 * MAX_NAME) return new KmError("KM_NAME_TOO_LONG", `a property of ${key.length} characters`);
-    const name = cleanName(key);
-    if (name === "") return new KmError("KM_NAME_EMPTY", "a property");
-    if (name.length > MAX_NAME) return new KmError("KM_NAME_TOO_LONG", `a property of ${name.length} characters`);
-    if (typeof value === "string") {
-      if (value.length > MAX_VALUE) return new KmError("KM_VALUE_TOO_LONG", `${name}: ${value.length} characters`);
-      out[name] = value.toWellFormed();
-    } else if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) out[name] = value;
-    else return new KmError("KM_PROPERTY_INVALID", `${name}: ${Array.isArray(value) ? "a list" : typeof value}`);
+  const given = input as Record<string, unknown>;
+  const keys = Object.keys(given);
+  if (keys.length > MAX_PROPERTIES) return new KmError("KM_PROPERTIES_TOO_MANY", String(keys.length));
+  let mended: Properties | undefined;
+  for (const [at, key] of keys.entries()) {
+    const value = given[key];
+    const name = value === null ? undefined : propertyName(key);
+    if (name instanceof KmError) return name;
+    const safe = name === undefined ? undefined : wireValue(name, value);
+    if (safe instanceof KmError) return safe;
+    if (mended === undefined && name === key && safe === value) continue;
+    mended ??= copy(given as Properties, keys, at);
+    if (name !== undefined) mended[name] = safe as string;
   }
+  return mended ?? (given as Properties);
+}
+
+/** The first `count` properties. */
+function copy(given: Properties, keys: readonly string[], count: number): Properties {
+  const out: Properties = Object.create(null);
+  for (const key of keys.slice(0, count)) out[key] = given[key] as string;
   return out;
+}
+
+function propertyName(key: string): string | KmError {
+  if (key.length > 4 * MAX_NAME) return new KmError("KM_NAME_TOO_LONG", `a property of ${key.length} characters`);
+  const name = cleanName(key);
+  if (name === "") return new KmError("KM_NAME_EMPTY", "a property");
+  return name.length > MAX_NAME ? new KmError("KM_NAME_TOO_LONG", `a property of ${name.length} characters`) : name;
+}
+
+function wireValue(name: string, value: unknown): string | number | boolean | KmError {
+  if (typeof value === "string")
+    return value.length > MAX_VALUE ? new KmError("KM_VALUE_TOO_LONG", `${name}: ${value.length} characters`) : value.toWellFormed();
+  if (typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) return value;
+  return new KmError("KM_PROPERTY_INVALID", `${name}: ${Array.isArray(value) ? "a list" : typeof value}`);
 }
 
 function show(value: unknown): string {

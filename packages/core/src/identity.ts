@@ -2,7 +2,7 @@ import { v5 } from "uuid";
 import { KmError } from "./errors.ts";
 
 /** Our namespace for every derived UUIDv5 (itself a UUIDv5 of `kmkit` in RFC 9562's DNS namespace). */
-const namespace = "01b0c38c-8be4-5ab5-8977-522ceaad9571";
+export const NAMESPACE = "01b0c38c-8be4-5ab5-8977-522ceaad9571";
 
 /** UUID version 7 (minted by us) or 5 (derived by us), lower case. Version 4 is left out on purpose: apps use those as user ids. */
 const ours = /^[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -114,7 +114,7 @@ export function identityText(value: unknown): string | KmError {
 
 /** A UUIDv5 of some parts in our namespace: the same parts give the same id, everywhere and for ever. Parts cannot run into each other. */
 export function derive(...parts: readonly string[]): string {
-  return v5(JSON.stringify(parts), namespace);
+  return v5(JSON.stringify(parts), NAMESPACE);
 }
 
 /** Two hex digits of each byte. */
