@@ -46,7 +46,7 @@ export interface Collector {
 }
 
 /** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
-export const limits: OutboxLimits = {
+const limits: OutboxLimits = {
   maxBytes: 2 ** 30,
   batchCommands: 10_000,
   batchBytes: 4 << 20,
