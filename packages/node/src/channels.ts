@@ -23,11 +23,15 @@ export interface OutboxMessages {
  *   console.log(`${commands} commands in ${ms} ms`);
  * });
  */
-export const outboxChannels = {
+export const outboxChannels: {
+  readonly sent: "kmkit:outbox:sent";
+  readonly fault: "kmkit:outbox:fault";
+  readonly refused: "kmkit:outbox:refused";
+} = {
   sent: "kmkit:outbox:sent",
   fault: "kmkit:outbox:fault",
   refused: "kmkit:outbox:refused",
-} as const satisfies Record<string, keyof OutboxMessages>;
+};
 
 const channels = {
   sent: channel(outboxChannels.sent),
