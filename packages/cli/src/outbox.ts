@@ -25,7 +25,12 @@ It works while a process of the directory runs, and when none does.
 A collector has an outbox, too: --directory .kmkit/data/outbox`,
     );
   for (const sub of [show(), letters(), retry(), clear()]) {
-    sub.addOption(new Option("--directory <directory>", "the outbox").env("KMKIT_OUTBOX").default(DIRECTORY));
+    sub.addOption(
+      new Option("--directory <directory>", "the outbox")
+        .env("KMKIT_OUTBOX")
+        .default(DIRECTORY)
+        .argParser((text) => text || DIRECTORY),
+    );
     command.addCommand(sub.copyInheritedSettings(command), { isDefault: sub.name() === "show" });
   }
   return command;

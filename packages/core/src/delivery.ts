@@ -45,6 +45,8 @@ class DeliveringOutbox implements Outbox {
   private readonly alarm = new Alarm(() => void this.run());
   private notBefore = 0;
   private quietSince = 0;
+  /** Whether another process sends. */
+  private elsewhere = false;
 
   constructor(storage: OutboxStorage, transport: Transport, limits: OutboxLimits, report: Report, observe?: Observe) {
     this.observe = observe;
@@ -106,7 +108,8 @@ class DeliveringOutbox implements Outbox {
   private async send(): Promise<void> {
     try {
       for (let first = true; ; first = false) {
-        if (!(await this.storage.lease())) {
+        this.elsewhere = !(await this.storage.lease());
+        if (this.elsewhere) {
           this.notBefore = performance.now() + OTHER_SENDS;
           return;
         }
@@ -176,7 +179,7 @@ class DeliveringOutbox implements Outbox {
       if (left <= 0 || this.intake.closed) break;
       if (this.notBefore > performance.now()) await within(undefined, Math.min(this.notBefore - performance.now(), left));
       else await this.progress.next(left, this.run());
-      if (atFault === "return" && this.fault !== undefined && this.storage.durable) break;
+      if (atFault === "return" && (this.fault !== undefined || this.elsewhere) && this.storage.durable) break;
     }
     return {
       sent: this.intake.counts.sent - before.sent,
