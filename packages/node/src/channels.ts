@@ -27,15 +27,7 @@ export const outboxChannels: {
   readonly sent: "kmkit:outbox:sent";
   readonly fault: "kmkit:outbox:fault";
   readonly refused: "kmkit:outbox:refused";
-<<<<<<< HEAD
 } = { sent: "kmkit:outbox:sent", fault: "kmkit:outbox:fault", refused: "kmkit:outbox:refused" };
-=======
-} = {
-  sent: "kmkit:outbox:sent",
-  fault: "kmkit:outbox:fault",
-  refused: "kmkit:outbox:refused",
-};
->>>>>>> seeing
 
 const channels = {
   sent: channel(outboxChannels.sent),
