@@ -38,6 +38,8 @@ async function run(identity: string, options: Options): Promise<void> {
   });
   const text = await response.text();
   const answer = parse(text);
+  const behind = response.headers.get("km-behind");
+  if (behind !== null) process.stderr.write(`This may be incomplete: ${behind} commands that came before are not stored yet.\n`);
   if (response.ok && Array.isArray(answer?.identities)) {
     process.stdout.write(options.json ? `${text}\n` : readable(answer as Person));
     return;

@@ -3,8 +3,10 @@ import { type Context, Hono } from "hono";
 import { readBody } from "./body.ts";
 import { classicCall, GIF } from "./classic.ts";
 import type { Door } from "./door.ts";
+import { failed } from "./failed.ts";
 import { refusal } from "./guard.ts";
 import { type Access, bearer } from "./keys.ts";
+import { addReads } from "./reads.ts";
 import type { Store } from "./store/store.ts";
 
 /** What the collector's HTTP side stands on. */
@@ -14,21 +16,14 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly store: Store;
   readonly report: (error: KmError) => void;
+  /** Why nothing can be taken now, if so: the collector ends, or the outbox does not keep. */
+  readonly hindrance: () => KmError | undefined;
 }
 
-/** How long a read waits for what was acknowledged before it to be stored, in ms. */
-const CATCH_UP = 5000;
-
 /** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a`, people, export, status. */
-export function createApp({ access, door, outbox, store, report }: Parts): Hono {
+export function createApp(parts: Parts): Hono {
+  const { access, door, report } = parts;
   const app = new Hono();
-  const failed = (
-    context: Context,
-    status: 400 | 401 | 403 | 404 | 413 | 421 | 500 | 503,
-    error: KmError,
-    headers: Record<string, string> = {},
-  ) => context.json({ code: error.code, message: error.message }, status, headers);
-  const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
 
   app.use(async (context, next) => {
     const error = access.open ? refusal((name) => context.req.header(name)) : undefined;
@@ -38,6 +33,11 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
   });
 
   app.get("/healthz", (context) => context.json({ ok: true }));
+
+  app.get("/readyz", (context) => {
+    const error = parts.hindrance();
+    return error === undefined ? context.json({ ready: true }) : failed(context, 503, error, { "retry-after": "2" });
+  });
 
   app.post("/v1/commands", async (context) => {
     const key = access.product(bearer(context.req.header("authorization")));
@@ -60,44 +60,7 @@ export function createApp({ access, door, outbox, store, report }: Parts): Hono 
     });
   }
 
-  // Everything below reads.
-  app.use("/v1/*", async (context, next) => {
-    if (!access.mayRead(context.req.header("authorization"))) {
-      return failed(context, 401, new KmError("KM_TOKEN_REFUSED"), { "www-authenticate": "Bearer" });
-    }
-    context.header("cache-control", "no-store");
-    await next();
-    return undefined;
-  });
-
-  // By query too: in a path URLs swallow the identities "." and "..".
-  app.on("GET", ["/v1/people", "/v1/people/:identity"], async (context) => {
-    const id = product(context);
-    if (id === undefined) return failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
-    const limit = context.req.query("limit");
-    const after = context.req.query("next");
-    if (limit !== undefined && !/^[1-9]\d{0,3}$/.test(limit)) return failed(context, 400, new KmError("KM_CURSOR_INVALID", "limit"));
-    await outbox.flush(CATCH_UP);
-    const page = { ...(limit === undefined ? {} : { limit: Number(limit) }), ...(after === undefined ? {} : { after }) };
-    const person = await store.person(id, context.req.param("identity") ?? context.req.query("identity") ?? "", page);
-    return person === undefined ? failed(context, 404, new KmError("KM_PERSON_UNKNOWN")) : context.json(person);
-  });
-
-  app.get("/v1/export", async (context) => {
-    const id = product(context);
-    if (id === undefined) return failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
-    await outbox.flush(CATCH_UP);
-    return context.body(streamOf(store.export(id)), 200, { "content-type": "application/x-ndjson" });
-  });
-
-  app.get("/v1/status", async (context) => {
-    const { kept: waiting, keptBytes: waitingBytes, durable, fault, refused } = outbox.stats();
-    const { commands: stored } = await store.counts();
-    // Acknowledged and yet not taken by the store. What the outbox could not keep was never acknowledged: the sender still has it.
-    const { KM_OUTBOX_FULL: _full, KM_OUTBOX_UNWRITABLE: _unwritable, KM_CLIENT_CLOSED: _closed, ...letters } = refused;
-    const setAside = Object.values(letters).reduce((sum, count) => sum + count, 0);
-    return context.json({ waiting, waitingBytes, stored, rejected: door.rejected, setAside, durable, fault: fault ?? null });
-  });
+  addReads(app, parts);
 
   app.notFound((context) => failed(context, 404, new KmError("KM_NOT_FOUND", context.req.path)));
   app.onError((cause, context) => {
@@ -118,27 +81,4 @@ async function formOf(context: Context): Promise<string | KmError> {
   if (method !== "POST") return query;
   const body = await readBody(raw, { most: 256 << 10, unpacked: 1 << 20 });
   return body instanceof KmError ? body : `${query}&${Buffer.from(body).toString()}`;
-}
-
-/** Lines as a stream that reads on only as fast as the client takes them. */
-function streamOf(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
-  const iterator = lines[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const texts: string[] = [];
-      while (texts.length < 500) {
-        const { done, value } = await iterator.next();
-        if (done === true) {
-          if (texts.length > 0) controller.enqueue(Buffer.from(texts.join("")));
-          controller.close();
-          return;
-        }
-        texts.push(`${value}\n`);
-      }
-      controller.enqueue(Buffer.from(texts.join("")));
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
 }

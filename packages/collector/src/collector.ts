@@ -20,7 +20,7 @@ import { answerPixels } from "./pixel.ts";
 import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
 import { openChdb } from "./store/chdb.ts";
-import { isBadRow } from "./store/engine.ts";
+import { type Engine, isBadRow } from "./store/engine.ts";
 import { openStore, type Store } from "./store/store.ts";
 
 /** Options of a collector. */
@@ -46,7 +46,7 @@ export interface Collector {
 }
 
 /** Blocks of up to 10,000 rows, 4 MB or 500 ms; at once after a quiet time, and before a person is read. */
-const limits: OutboxLimits = {
+export const limits: OutboxLimits = {
   maxBytes: 2 ** 30,
   batchCommands: 10_000,
   batchBytes: 4 << 20,
@@ -71,13 +71,30 @@ const CLOSING = 10_000;
  * const collector = await createCollector({ directory: ".kmkit/data" });
  * const { port } = await collector.listen({ port: 0, host: "127.0.0.1" });
  */
-export async function createCollector(options: CollectorOptions): Promise<Collector> {
+export function createCollector(options: CollectorOptions): Promise<Collector> {
+  return collectorOn(options, { open: openChdb, limits });
+}
+
+/** What a collector is made of beside its options; tests and measurements put others in. */
+interface Materials {
+  /** Opens the engine of the store on a directory. */
+  readonly open: (directory: string) => Promise<Engine>;
+  readonly limits: OutboxLimits;
+}
+
+/** {@link createCollector} with an engine and limits of one's own. */
+export async function collectorOn(options: CollectorOptions, materials: Materials): Promise<Collector> {
   const access = createAccess(options.keys ?? [], options.admin);
   const print = (text: string) => process.stderr.write(`${text}\n`);
   const reporter = createReporter({ onError: options.onError, development: false, print });
-  const { store, outbox } = await openDirectory(options.directory, reporter);
+  const { store, outbox } = await openDirectory(options.directory, materials, reporter);
   const door = createDoor(outbox, new NameRegister(await store.names()));
-  const app = createApp({ access, door, outbox, store, report: reporter.report });
+  let closing = false;
+  const hindrance = (): KmError | undefined => {
+    if (closing) return new KmError("KM_COLLECTOR_CLOSING");
+    return outbox.stats().durable ? door.hindrance : new KmError("KM_OUTBOX_MEMORY");
+  };
+  const app = createApp({ access, door, outbox, store, report: reporter.report, hindrance });
   const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
@@ -100,6 +117,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
       });
     },
     close: async () => {
+      closing = true;
       clearInterval(sweeping);
       await stop(server);
       await outbox.close(CLOSING);
@@ -109,13 +127,13 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
 }
 
 /** Store and outbox of a data directory, which is let go of again if one of them cannot be opened. */
-async function openDirectory(directory: string, reporter: Reporter): Promise<{ store: Store; outbox: Outbox }> {
+async function openDirectory(directory: string, materials: Materials, reporter: Reporter): Promise<{ store: Store; outbox: Outbox }> {
   // The store first: its lock tells whether another collector is at work here.
-  const engine = await openChdb(join(directory, "store"));
+  const engine = await materials.open(join(directory, "store"));
   try {
     const store = await openStore(engine);
-    const storage = fileStorage(join(directory, "outbox"), reporter, { ...limits, spare: 0 });
-    const outbox = createOutbox(storage, storeTransport(store), limits, reporter.report);
+    const storage = fileStorage(join(directory, "outbox"), reporter, { ...materials.limits, spare: 0 });
+    const outbox = createOutbox(storage, storeTransport(store), materials.limits, reporter.report);
     // Opens it: the first reading must already show what an earlier process acknowledged but had not stored yet.
     await storage.head(1, 1);
     // In memory it would acknowledge what it cannot keep.

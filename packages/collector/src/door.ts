@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
 import { type NameRegister, NewNames } from "./register.ts";
-import { type Desk, rowOf } from "./row.ts";
+import { type Desk, deskOf, rowOf } from "./row.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where some could not be kept now. */
 interface Admitted {
@@ -72,12 +72,13 @@ class CommandDoor implements Door {
     let [accepted, index] = [0, 0];
     for (const lines of slicesOf(body)) {
       if (index > 0) await setImmediate();
-      const desk = { names: this.register.of(product), fresh: new NewNames(), received, ownIds: true };
+      const desk = deskOf(this.register.of(product), new NewNames(), received, true);
       const rows = rowsOf(lines, desk, index, refused);
-      const error = await this.keep(rows, desk.fresh);
-      if (error !== undefined) return { accepted: 0, rejected: refused, error };
+      // Counted now, so that nothing holds the rows while they are on their way.
       accepted += rows.length;
       index += lines.length;
+      const error = await this.keep(rows, desk.fresh);
+      if (error !== undefined) return { accepted: 0, rejected: refused, error };
     }
     for (const { code } of refused) this.refuse(code);
     return { accepted, rejected: refused };
@@ -85,7 +86,7 @@ class CommandDoor implements Door {
 
   async admitOne(product: number, command: unknown): Promise<KmError | undefined> {
     const { company } = this;
-    const desk = { names: this.register.of(product), fresh: company.fresh, received: Date.now(), ownIds: false };
+    const desk = deskOf(this.register.of(product), company.fresh, Date.now(), false);
     const row = rowOf(command, desk, false);
     if (row instanceof KmError) this.refuse(row.code);
     else company.rows.push(row);

@@ -1,4 +1,5 @@
-import { createOutbox, KmError, memoryStorage, type Outbox } from "@kmkit/core";
+import { setImmediate as immediate } from "node:timers/promises";
+import { createOutbox, type Entry, KmError, memoryStorage, type Outbox, type OutboxLimits } from "@kmkit/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createDoor, type Door } from "../src/door.ts";
 import { NameRegister } from "../src/register.ts";
@@ -11,6 +12,16 @@ let rows: Row[];
 let outbox: Outbox;
 let door: Door;
 
+const limits = (maxBytes: number): OutboxLimits => ({
+  maxBytes,
+  batchCommands: 10_000,
+  batchBytes: 4 << 20,
+  gather: 0,
+  whole: true,
+  linger: 10,
+  timeout: 1000,
+});
+
 /** A door in front of a real outbox in memory, whose transport keeps the rows that would go to the store. */
 function open(names: readonly Name[] = [], maxBytes = 1 << 30): void {
   const taken: Row[] = [];
@@ -21,7 +32,7 @@ function open(names: readonly Name[] = [], maxBytes = 1 << 30): void {
       taken.push(...batch.lines.map((line) => JSON.parse(line) as Row));
       return { type: "accepted" };
     },
-    { maxBytes, batchCommands: 10_000, batchBytes: 4 << 20, gather: 0, whole: true, linger: 10, timeout: 1000 },
+    limits(maxBytes),
     () => {},
   );
   door = createDoor(outbox, new NameRegister(names));
@@ -107,6 +118,93 @@ describe("the door", () => {
     expect(outbox.stats().kept).toBeGreaterThan(0);
     await outbox.flush();
     expect(outbox.stats().kept).toBe(0);
+  });
+});
+
+describe("a large body", () => {
+  const bad = Buffer.from([0xff, 0x0a]);
+  const lines = Array.from({ length: 20_000 }, (_, n) => record("x", `Step ${n % 5}`, { n, page: "ü".repeat(n % 40) }));
+
+  it("is worked in slices: others get their turn, and every line keeps its place", async () => {
+    const chunks = lines.flatMap((line, n) => (n % 4000 === 3999 ? [Buffer.from(`${line}\n`), bad] : [Buffer.from(`${line}\n`)]));
+    let turns = 0;
+    let done = false;
+    const turn = () => {
+      turns += 1;
+      if (!done) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const answer = await door.admit(1, Buffer.concat(chunks));
+    done = true;
+    expect(answer.accepted).toBe(20_000);
+    expect(answer.rejected.map(({ index }) => index)).toEqual([4000, 8001, 12_002, 16_003, 20_004]);
+    expect(turns).toBeGreaterThan(10);
+    await outbox.flush();
+    const ids = new Set(rows.filter((row) => row.type === "record").map((row) => row.id));
+    expect(ids.size).toBe(20_000);
+    expect(namesAmong(rows).filter(([, name]) => name === "page")).toHaveLength(1);
+  });
+
+  it("may have lines that are longer than a slice, and one that is longer than a command may be spoils no other", async () => {
+    const long = set("x", Object.fromEntries(Array.from({ length: 45 }, (_, n) => [`p${n}`, "y".repeat(8192)])));
+    const answer = await admit(record("x", "a"), long, "z".repeat(3 << 20), long, record("x", "b"));
+    expect(answer).toMatchObject({ accepted: 4, rejected: [{ index: 2, code: "KM_COMMAND_TOO_LARGE" }] });
+  });
+
+  it("may begin with a byte order mark; a later line may not", async () => {
+    const mark = "\ufeff";
+    const many = lines.slice(0, 3000).map((line) => mark + line);
+    const answer = await door.admit(1, Buffer.from(many.join("\n")));
+    expect([answer.accepted, answer.rejected.length, answer.rejected[0]?.index]).toEqual([1, 2999, 1]);
+  });
+});
+
+describe("single commands that come together", () => {
+  it("go to the disk together, and each is answered when it is there", async () => {
+    const storage = memoryStorage();
+    const sizes: number[] = [];
+    let release: () => void = () => {};
+    const put = (entry: Entry) => {
+      sizes.push(entry.count);
+      return new Promise<void>((resolve) => {
+        release = () => void storage.put(entry).then(resolve);
+      });
+    };
+    const held = createOutbox(
+      { ...storage, put },
+      async () => ({ type: "accepted" }),
+      limits(1 << 30),
+      () => {},
+    );
+    door = createDoor(held, new NameRegister([{ product: 1, kind: "event", name: "x", display: "X", first: 0 }]));
+    let answered = 0;
+    const call = () => door.admitOne(1, JSON.parse(record("bob", "x"))).then(() => ++answered);
+    const first = Array.from({ length: 100 }, call);
+    await immediate();
+    await immediate();
+    expect([sizes, answered]).toEqual([[100], 0]);
+    // They came while the first ones were on their way.
+    const second = Array.from({ length: 50 }, call);
+    await immediate();
+    expect([sizes, answered]).toEqual([[100], 0]);
+    release();
+    await Promise.all(first);
+    expect(answered).toBe(100);
+    while (sizes.length < 2) await immediate();
+    release();
+    await Promise.all(second);
+    expect([sizes, answered]).toEqual([[100, 50], 150]);
+  });
+
+  it("are all refused with the reason when they cannot be kept, which is a hindrance until something is kept again", async () => {
+    open([], 2000);
+    const large = JSON.parse(record("x", "x", { v: "y".repeat(3000) }));
+    const errors = await Promise.all([door.admitOne(1, large), door.admitOne(1, large)]);
+    expect(errors.map((error) => error?.code)).toEqual(["KM_OUTBOX_FULL", "KM_OUTBOX_FULL"]);
+    expect(door.rejected).toEqual({ KM_OUTBOX_FULL: 2 });
+    expect(door.hindrance?.code).toBe("KM_OUTBOX_FULL");
+    expect(await door.admitOne(1, JSON.parse(record("x", "x")))).toBeUndefined();
+    expect(door.hindrance).toBeUndefined();
   });
 });
 

@@ -67,6 +67,7 @@ export const codes = {
     "Reading needs the admin token: Authorization: Bearer ADMIN, or --admin TOKEN (or the collector's --data directory) on the command line.",
   KM_HOST_REFUSED: "Without keys the collector answers only to localhost, 127.0.0.1 and [::1].",
   KM_ORIGIN_REFUSED: "Without keys the collector takes nothing that a page of another site sends; use a key, or send from your own pages.",
+  KM_COLLECTOR_CLOSING: "The collector is ending and stores what waits; send to it again when it runs.",
   KM_NOT_FOUND: "There is nothing at this address.",
   KM_INTERNAL: "The collector failed; the cause is in its log.",
   KM_OPEN_ADDRESS: "On an address that is not loopback the collector needs a key and an admin token.",

@@ -1,0 +1,93 @@
+import { KmError, type Outbox, type OutboxStats } from "@kmkit/core";
+import type { Context, Hono } from "hono";
+import type { Parts } from "./app.ts";
+import { type Failed, failed } from "./failed.ts";
+
+/** How long a read waits for what was acknowledged before it to be stored, in ms. */
+const CATCH_UP = 5000;
+
+/** People, export and status. An answer that lacks something says of how many commands: `km-behind`. */
+export function addReads(app: Hono, { access, door, outbox, store }: Parts): void {
+  const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
+  const unknown = (context: Context): Failed => failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
+  const behindOf = async (context: Context): Promise<number> => {
+    const behind = await catchUp(outbox, CATCH_UP);
+    if (behind > 0) context.header("km-behind", String(behind));
+    return behind;
+  };
+
+  app.use("/v1/*", async (context, next) => {
+    if (!access.mayRead(context.req.header("authorization"))) {
+      return failed(context, 401, new KmError("KM_TOKEN_REFUSED"), { "www-authenticate": "Bearer" });
+    }
+    context.header("cache-control", "no-store");
+    await next();
+    return undefined;
+  });
+
+  // By query too: in a path URLs swallow the identities "." and "..".
+  app.on("GET", ["/v1/people", "/v1/people/:identity"], async (context) => {
+    const id = product(context);
+    if (id === undefined) return unknown(context);
+    const limit = context.req.query("limit");
+    const after = context.req.query("next");
+    if (limit !== undefined && !/^[1-9]\d{0,3}$/.test(limit)) return failed(context, 400, new KmError("KM_CURSOR_INVALID", "limit"));
+    const behind = await behindOf(context);
+    const page = { ...(limit === undefined ? {} : { limit: Number(limit) }), ...(after === undefined ? {} : { after }) };
+    const person = await store.person(id, context.req.param("identity") ?? context.req.query("identity") ?? "", page);
+    return person === undefined ? failed(context, 404, new KmError("KM_PERSON_UNKNOWN")) : context.json({ ...person, behind });
+  });
+
+  app.get("/v1/export", async (context) => {
+    const id = product(context);
+    if (id === undefined) return unknown(context);
+    await behindOf(context);
+    return context.body(streamOf(store.export(id)), 200, { "content-type": "application/x-ndjson" });
+  });
+
+  app.get("/v1/status", async (context) => {
+    const stats = outbox.stats();
+    const { kept: waiting, keptBytes: waitingBytes, durable, fault } = stats;
+    const { commands: stored } = await store.counts();
+    const { rejected } = door;
+    return context.json({ waiting, waitingBytes, stored, rejected, setAside: setAside(stats), durable, fault: fault ?? null });
+  });
+}
+
+/** Acknowledged and yet not taken by the store. What the outbox could not keep was never acknowledged: the sender still has it. */
+function setAside({ refused }: OutboxStats): number {
+  const { KM_OUTBOX_FULL: _full, KM_OUTBOX_UNWRITABLE: _unwritable, KM_CLIENT_CLOSED: _closed, ...letters } = refused;
+  return Object.values(letters).reduce((sum, count) => sum + count, 0);
+}
+
+/** Waits until what was acknowledged before the call is stored; after `ms` returns how many commands of it are not. */
+async function catchUp(outbox: Outbox, ms: number): Promise<number> {
+  const done = (stats: OutboxStats): number => stats.sent + setAside(stats);
+  const before = outbox.stats();
+  await outbox.flush(ms);
+  // Those that came meanwhile wait behind them.
+  return Math.max(0, before.kept - (done(outbox.stats()) - done(before)));
+}
+
+/** Lines as a stream that reads on only as fast as the client takes them. */
+function streamOf(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  const iterator = lines[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const texts: string[] = [];
+      while (texts.length < 500) {
+        const { done, value } = await iterator.next();
+        if (done === true) {
+          if (texts.length > 0) controller.enqueue(Buffer.from(texts.join("")));
+          controller.close();
+          return;
+        }
+        texts.push(`${value}\n`);
+      }
+      controller.enqueue(Buffer.from(texts.join("")));
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  });
+}
