@@ -201,11 +201,14 @@ describe("the recipes keep what they promise", () => {
     ] as const)
       await who.form(path, { email });
     await bob.page("/");
+    // The order in which answers end is not that in which they were asked for.
+    const bobs = () => people(commands()).find((one) => one.includes("bob@new.example"));
+    await vi.waitFor(() => expect(bobs()).toEqual(expect.arrayContaining([anonymous, "bob@old.example", "bob@new.example"])), {
+      timeout: 5000,
+    });
     await vi.waitFor(() => expect(lines()).toContain("bob@new.example: Viewed Homepage"), { timeout: 5000 });
-    const [first, second] = people(commands());
-    expect(first).toEqual(expect.arrayContaining([anonymous, "bob@old.example", "bob@new.example"]));
-    expect(second).toContain("bill@bob.com");
-    expect(first).not.toContain("bill@bob.com");
+    expect(people(commands()).some((one) => one.includes("bill@bob.com"))).toBe(true);
+    expect(bobs()).not.toContain("bill@bob.com");
   });
 
   it("beside KISSmetrics' own script: its identity stays, ours is one that it can read", async () => {
