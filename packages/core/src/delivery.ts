@@ -58,7 +58,7 @@ class DeliveringOutbox implements Outbox {
     storage.watch({
       found: () => this.wake(0),
       lost: (count, error) => {
-        this.intake.count(error.code, count);
+        if (count > 0) this.intake.count(error.code, count);
         this.report(error);
       },
     });

@@ -196,7 +196,7 @@ describe("several processes of one app share an outbox directory", { concurrent:
     await child.line("terminated");
     rig.receiver.behave("accept");
     await child.line("second");
-    await rig.arrived([...labels("t0", count), ...labels("t1", count)], 10_000);
+    await rig.arrived([...labels("t0", count), ...labels("t1", count)], 4000);
     expect(child.output.error).toBe("");
   });
 });

@@ -68,7 +68,7 @@ class FileStorage implements OutboxStorage {
     this.sender = new Lease(directory, me);
     this.letters = new Letters(directory);
     this.segments = new Segments(directory, me, (count, detail) =>
-      this.watcher.lost(count, new KmError("KM_OUTBOX_BROKEN", this.path(detail))),
+      this.watcher.lost(count, new KmError("KM_OUTBOX_BROKEN", `${directory}: ${detail}`)),
     );
     this.writers = new Writers(directory, this.names, limits, (segment) => this.segments.add(segment));
     // Not before the process comes to rest after its start.
@@ -223,8 +223,8 @@ class FileStorage implements OutboxStorage {
       const start = performance.now();
       await this.look();
       if (this.segments.commands > 0) this.watcher.found();
-      // A large directory takes its time: never more than a hundredth of ours.
-      this.lookLater(Math.max(LOOK_AROUND, 100 * (performance.now() - start)));
+      // A large directory takes its time, most of it in another thread: never more than a tenth of ours.
+      this.lookLater(Math.max(LOOK_AROUND, 10 * (performance.now() - start)));
     }, ms).unref();
   }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { isAtWork, type Owner } from "./owner.ts";
 
 /** How often the holder looks whether it still is, and shows that it lives, in ms. */
-const RENEW = 1000;
+const RENEW = 500;
 
 /**
  * Which of the processes that share a directory sends. Each holder makes a file `sender/<generation>`, and only one process can make the file of a
@@ -84,10 +84,13 @@ export class Lease {
   private async generations(): Promise<number[]> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     const names = await readdir(this.directory);
-    return names
+    const found = names
       .filter((name) => /^\d{1,15}$/.test(name))
       .map(Number)
       .sort((a, b) => a - b);
+    // Somebody has deleted the directory: counting begins anew, for everybody.
+    if (found.length === 0) this.mine = 0;
+    return found;
   }
 
   private async isTaken(generation: number): Promise<boolean> {

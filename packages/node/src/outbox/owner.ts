@@ -13,8 +13,8 @@ export interface Owner {
 
 /** A file that its owner has not touched for so long, in ms, has lost him: he would have sealed or renewed it (measured against the file's own time). */
 const ABANDONED = 45_000;
-/** The same for another thread of this process: a thread may be ended, and only its silence tells. Owners touch their files every second. */
-const SILENT = 4000;
+/** The same for another thread of this process: a thread may be ended, and only its silence tells. Owners touch their files about every second. */
+const SILENT = 2500;
 
 /** The owner that a storage of this process is. */
 export function newOwner(): Owner {
