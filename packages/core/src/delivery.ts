@@ -169,6 +169,8 @@ class DeliveringOutbox implements Outbox {
     const before = { sent: this.intake.counts.sent, dropped: this.intake.counts.dropped };
     const end = performance.now() + deadlineMs;
     await this.intake.settled();
+    // A process that has just begun does not know yet what the one before has left: that is meant as well.
+    await within(this.storage.ready(), deadlineMs);
     // The first try comes at once, whatever pause is on: somebody waits for it.
     this.notBefore = 0;
     // Only what waits now: under a steady load the outbox is never empty.

@@ -43,6 +43,8 @@ export interface OutboxStorage {
   spill(): void;
   /** Tell this watcher what befalls the storage from outside. */
   watch(watcher: StorageWatcher): void;
+  /** Settles when what earlier processes have left is counted in {@link OutboxStorage.waiting}. */
+  ready(): Promise<void>;
   /** The oldest entries, at least one if any waits, otherwise no more than fits both bounds. */
   head(commands: number, bytes: number): Promise<readonly Held[]>;
   /** These were taken: {@link OutboxStorage.waiting} counts them no more when this returns. */
@@ -79,6 +81,7 @@ export function memoryStorage(): OutboxStorage {
     },
     spill: () => {},
     watch: () => {},
+    ready: async () => {},
     head: async (most, size) => takeHead(held.values(), most, size),
     remove: async (entries) => {
       for (const { key, count, bytes: gone } of entries) {

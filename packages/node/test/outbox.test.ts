@@ -70,6 +70,17 @@ describe("the durable outbox", () => {
     await second.close();
   });
 
+  it("a flush at the very start of a process waits for what an earlier one has left", async () => {
+    receiver.mode("status:503");
+    const first = createKm(options());
+    first.as("bob").record("Left");
+    await first.close(50);
+    receiver.mode("accept");
+    const second = createKm(options());
+    expect(await second.flush()).toEqual({ sent: 1, kept: 0, dropped: 0 });
+    await second.close();
+  });
+
   it("a wrong key keeps everything, says so once, and nothing is lost when it is put right", async () => {
     receiver.mode("status:401");
     const wrong = createKm(options());

@@ -98,6 +98,11 @@ class FileStorage implements OutboxStorage {
     for (const segment of this.segments.unwritten) segment.persistSync();
   }
 
+  async ready(): Promise<void> {
+    if (this.first === undefined && existsSync(this.directory)) this.open();
+    await this.first;
+  }
+
   async head(commands: number, bytes: number): Promise<readonly Held[]> {
     if (!this.open()) return this.memory?.head(commands, bytes) ?? [];
     await this.first;
