@@ -68,7 +68,7 @@ export function start(program, args, { core, before = [], node = [], env = {} } 
   const ready = new Promise((resolve, reject) => {
     child.once("message", resolve);
     child.once("error", reject);
-    void ended.then(() => reject(new Error(`${program} ${args[0]} ended: ${readFileSync(log, "utf8").slice(-2000)}`)));
+    void ended.then(() => reject(new Error(`${program} ${args[0]} ended (${JSON.stringify(end)}): ${readFileSync(log, "utf8").slice(-2000)}`)));
   });
   void ended.then(() => {
     for (const answer of asked.values()) answer({ ended: true });
@@ -113,7 +113,8 @@ export async function startSink(driver, { core } = {}) {
       try {
         return /** @type {SinkStats} */ (await (await fetch(`http://127.0.0.1:${control}${call}`)).json());
       } catch (error) {
-        if (attempt >= 40 || child.end !== undefined) throw error;
+        if (child.end !== undefined) throw new Error(`the sink of ${driver} ended (${JSON.stringify(child.end)}): ${child.log().slice(-1000)}`, { cause: error });
+        if (attempt >= 40) throw error;
         await sleep(500);
       }
     }

@@ -115,7 +115,7 @@ export const terminated = (run, down) =>
     if (down) await sink.mode("down");
     const { app, recorded, start } = await alone(async () => {
       const app = await startApp(driver, sink.url, { dir });
-      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2 });
+      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2, most: 15_000 });
       const start = Date.now();
       void app.kill("SIGTERM");
       await Promise.race([app.ended, sleep(3000)]);
@@ -143,7 +143,7 @@ export const misbehaved = (run, mode, seconds) =>
     const { app, recorded, start } = await alone(async () => {
       const app = await startApp(driver, sink.url);
       const start = Date.now();
-      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2 });
+      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2, most: 15_000 });
       return { app, recorded, start };
     });
     await sleep(Math.max(0, start + seconds * 1000 - Date.now()));

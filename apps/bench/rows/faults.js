@@ -15,6 +15,9 @@ const onWire = ({ received, copies }) => (received + copies) / received;
 /** What else is to be told of a fault. @param {Record<string, readonly Fate[]>} measured */
 const remarks = (measured) => {
   const { recorded = 0, copies = 0, foreignCopies = 0 } = measured.km?.[0] ?? {};
+  const slow = Object.entries(measured).flatMap(([driver, [fate]]) =>
+    fate !== undefined && fate.recorded < 0.9 * recorded ? [`${driver} ${short(fate.recorded)}`] : [],
+  );
   const died = Object.keys(measured).filter((driver) => measured[driver]?.[0]?.died);
   return [
     `of ${short(recorded)}`,
@@ -23,6 +26,7 @@ const remarks = (measured) => {
           `ours came ${short(copies)} times more than once${foreignCopies > 0 ? `, ${foreignCopies} under another id` : ", by the same ids"}`,
         ]
       : []),
+    ...(slow.length > 0 ? [`less was recorded in that time: ${slow.join(", ")}`] : []),
     ...(died.length > 0 ? [`the process died: ${died.join(", ")}`] : []),
   ].join("; ");
 };
