@@ -120,7 +120,7 @@ describe("a collector that ends", () => {
     expect((await get(`${url}/readyz`)).json).toEqual({ ready: true });
     const closed = collector.close();
     const response = await collector.fetch(new Request(`${url}/readyz`, { headers: { host: "localhost" } }));
-    expect([response.status, (await response.json()).code]).toEqual([503, "KM_COLLECTOR_CLOSING"]);
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([503, "KM_COLLECTOR_CLOSING"]);
     request.end(record(somebody(), "x"));
     expect(await taken).toBe(200);
     await closed;
