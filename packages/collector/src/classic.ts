@@ -1,4 +1,4 @@
-import { canonicalName, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
+import { type Command, canonicalName, type KmCode, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
 import { derive } from "./derive.ts";
 import type { Door } from "./door.ts";
 import type { Access } from "./keys.ts";
@@ -32,30 +32,36 @@ interface Call {
  * @param query the part of the URL behind `?`, or the form in the body, still encoded.
  */
 export async function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<void> {
+  const command = commandOf(kind, query, access);
+  if (typeof command === "string") door.refuse(command);
+  else if (command !== undefined) await door.admitOne(command.product, command);
+}
+
+/** What a call commands, and of which product; undefined where it says nothing, or the code for which it is refused. */
+function commandOf(kind: Kind, query: string, access: Access): (Command & { product: number }) | KmCode | undefined {
   const call = read(query);
-  if (call === undefined) return door.refuse("KM_PROPERTIES_TOO_MANY");
+  if (call === undefined) return "KM_PROPERTIES_TOO_MANY";
   const product = access.product(call.key);
-  if (product === undefined) return door.refuse("KM_KEY_REFUSED");
+  if (product === undefined) return "KM_KEY_REFUSED";
   const told = toldTime(call, Date.now());
-  if (told instanceof KmError) return door.refuse(told.code);
+  if (told instanceof KmError) return told.code;
   const second = Math.floor(told / 1000);
   const { identity, name, properties } = call;
   // What was not UTF-8 has been mended in decoding, and mended text could be somebody else's identity.
-  if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return door.refuse("KM_IDENTITY_INVALID");
-  const command = { time: second * 1000, identity };
+  if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return "KM_IDENTITY_INVALID";
+  const time = second * 1000;
   if (kind === "a") {
     // Either order is the same edge.
     const id = derive("classic alias", String(product), ...[identity, name].sort());
-    await door.admitOne(product, { ...command, type: "alias", id, alias: name });
-    return;
+    return { type: "alias", product, id, time, identity, alias: name };
   }
   const event = kind === "e" ? cut(name, MAX_NAME) : "";
   const canonical = canonicalName(event);
   // KISSmetrics' duplicate rule: the same person, name and second is one event, however often it comes.
   const same = canonical === "" ? ["classic set", JSON.stringify(properties)] : ["classic event", canonical];
   const id = derive(...same, String(product), identity, String(second));
-  if (canonical !== "") await door.admitOne(product, { ...command, type: "record", id, name: event, properties });
-  else if (Object.keys(properties).length > 0) await door.admitOne(product, { ...command, type: "set", id, properties });
+  if (canonical !== "") return { type: "record", product, id, time, identity, name: event, properties };
+  return Object.keys(properties).length === 0 ? undefined : { type: "set", product, id, time, identity, properties };
 }
 
 /** The parameters of a call; undefined where there are too many. Of a repeated one the last counts. */

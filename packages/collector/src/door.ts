@@ -1,7 +1,7 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
-import { type NameRegister, NewNames } from "./register.ts";
+import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where some could not be kept now. */
@@ -36,12 +36,27 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
   return new CommandDoor(outbox, register);
 }
 
+/** How far apart companies leave while many calls come, in ms: a commit costs as much for two calls as for two hundred. */
+const APART = 2;
+/** From how many calls in a company on they are many. */
+const MANY = 8;
+
 /** Single commands that go to the disk together. */
 class Company {
   readonly rows: string[] = [];
   readonly fresh = new NewNames();
   /** Settles when they are there. */
   kept: Promise<KmError | undefined> | undefined;
+  private readonly desks = new Map<number, Desk>();
+
+  desk(names: ProductNames): Desk {
+    let desk = this.desks.get(names.product);
+    if (desk === undefined) {
+      desk = deskOf(names, this.fresh, Date.now(), false);
+      this.desks.set(names.product, desk);
+    }
+    return desk;
+  }
 }
 
 class CommandDoor implements Door {
@@ -51,6 +66,8 @@ class CommandDoor implements Door {
   private company = new Company();
   /** The last company is on its way. */
   private leaving: Promise<unknown> = Promise.resolve();
+  /** When the next one may leave. */
+  private notBefore = 0;
   private failure: { readonly error: KmError; readonly at: number } | undefined;
 
   constructor(outbox: Outbox, register: NameRegister) {
@@ -84,33 +101,33 @@ class CommandDoor implements Door {
     return { accepted, rejected: refused };
   }
 
-  async admitOne(product: number, command: unknown): Promise<KmError | undefined> {
+  admitOne(product: number, command: unknown): Promise<KmError | undefined> {
     const { company } = this;
-    const desk = deskOf(this.register.of(product), company.fresh, Date.now(), false);
-    const row = rowOf(command, desk, false);
-    if (row instanceof KmError) this.refuse(row.code);
-    else company.rows.push(row);
-    const error = row instanceof KmError ? row : await this.together(company);
-    if (error !== undefined && error !== row) this.refuse(error.code);
-    return error;
-  }
-
-  /**
-   * Settles when the company is on disk. It leaves when the one before has arrived: those that come in the meantime go with it, and a commit of a
-   * hundred calls costs as much as that of one.
-   */
-  private together(company: Company): Promise<KmError | undefined> {
+    const row = rowOf(command, company.desk(this.register.of(product)), false);
+    if (row instanceof KmError) {
+      this.refuse(row.code);
+      return Promise.resolve(row);
+    }
+    company.rows.push(row);
+    // One promise for all of them.
     company.kept ??= this.leave(company);
     return company.kept;
   }
 
+  /** Leaves when the one before has arrived: those that come in the meantime go with it. */
   private async leave(company: Company): Promise<KmError | undefined> {
     // What has arrived with it in this turn of the event loop is read first.
     await Promise.all([this.leaving, setImmediate()]);
+    const early = this.notBefore - performance.now();
+    if (early > 0) await setTimeout(early);
     this.company = new Company();
+    const count = company.rows.length;
+    this.notBefore = count < MANY ? 0 : performance.now() + APART;
     const kept = this.keep(company.rows, company.fresh);
     this.leaving = kept;
-    return kept;
+    const error = await kept;
+    if (error !== undefined) this.refuse(error.code, count);
+    return error;
   }
 
   private async keep(rows: string[], fresh: NewNames): Promise<KmError | undefined> {

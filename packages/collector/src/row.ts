@@ -39,9 +39,13 @@ export function rowOf(input: unknown, desk: Desk, plain: boolean): string | KmEr
 /** The character that stands in a UUID of version 5 at its place. */
 const version5 = "5".charCodeAt(0);
 
+/** What may not stand in JSON as it is; texts are well-formed already. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
+const special = /["\\\u0000-\u001f]/;
+
 /** A text as it stands between the quotes of JSON. */
 function escaped(text: string, plain: boolean): string {
-  return plain ? text : JSON.stringify(text).slice(1, -1);
+  return plain || !special.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 let second = 0;
