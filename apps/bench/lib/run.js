@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { versionOf } from "../measures/footprint.js";
+import { loadRows } from "./catalogue.js";
 import { machine, memoryKind, pins } from "./machine.js";
 import { picture } from "./picture.js";
 import { json, markdown, sections, table, tally, word } from "./report.js";
 import { all, installRivals } from "./rivals.js";
 import { ranked } from "./row.js";
-import { loadRows } from "./rows.js";
 import { median, short } from "./statistics.js";
 import { turnOn } from "./turn.js";
 

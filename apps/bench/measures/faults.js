@@ -68,7 +68,7 @@ function together(run, key, work, drivers = ["floor", "km", ...run.rivals]) {
   });
 }
 
-/** @param {import("../lib/sink.js").SinkStats} stats */
+/** @param {import("../programs/sink.js").SinkStats} stats */
 const seen = ({ received, copies, foreignCopies, requests }) => ({ received, copies, foreignCopies, requests });
 
 /** How many a journal says were recorded by then. @param {string} journal @param {number} time */

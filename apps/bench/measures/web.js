@@ -56,7 +56,7 @@ export async function startWeb(framework, what, { dir = directory(), before = []
 
 /** What makes the load. */
 export async function startLoad() {
-  const child = start("load.js", [], { core: REST_CORE });
+  const child = start("webload.js", [], { core: REST_CORE });
   await child.ready;
   return {
     /** @param {string} url @param {number} ms @param {Record<string, string>} headers @param {number} [connections] @returns {Promise<{ answered: number, failed: number, ms: number }>} */

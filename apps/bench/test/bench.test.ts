@@ -5,10 +5,10 @@ import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadRows } from "../lib/catalogue.js";
 import { picture } from "../lib/picture.js";
 import { markdown, table, word } from "../lib/report.js";
 import type { Row } from "../lib/row.js";
-import { loadRows } from "../lib/rows.js";
 import { chosen, runRows } from "../lib/run.js";
 import { median, rounds, short, spread } from "../lib/statistics.js";
 

@@ -1,10 +1,9 @@
-// Sends as fast as answers come, over keep-alive connections, one request in flight on each. Arguments: port, kind (commands, pixels),
-// connections, seconds, and the first number (each command has a number of its own). Prints { sent, seconds } in commands; what was not answered with 200 in `refused`.
+// Sends to a collector as fast as answers come, over keep-alive connections, one request in flight on each:
+// `node commandload.js PORT KIND CONNECTIONS SECONDS FIRST RATE`. KIND is `commands` (batches of 500) or `pixels`; every command has a number of its
+// own, from FIRST on; RATE is commands a second, 0 for as many as it takes. Tells { sent, refused, seconds } over IPC, counted in commands.
 import net from "node:net";
 
-const [port, kind, connections, seconds, first = 0, rate = 0] = process.argv
-  .slice(2)
-  .map((text) => (text === "commands" || text === "pixels" ? text : Number(text)));
+const [port, kind, connections, seconds, first, rate] = process.argv.slice(2);
 const perRequest = kind === "commands" ? 500 : 1;
 const now = Date.now();
 let next = Number(first);
@@ -85,7 +84,7 @@ function connection() {
     }
     socket.on("data", (chunk) => {
       if (missing < 0) {
-        head += chunk.latin1Slice(0, Math.min(chunk.length, 2000));
+        head += chunk.subarray(0, 2000).toString("latin1");
         const over = head.indexOf("\r\n\r\n");
         if (over < 0) return;
         missing = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0) - (head.length - over - 4);
@@ -101,4 +100,4 @@ function connection() {
 }
 
 await Promise.all(Array.from({ length: Number(connections) }, connection));
-console.log(JSON.stringify({ sent, refused, seconds: (performance.now() - start) / 1000 }));
+process.send?.({ sent, refused, seconds: (performance.now() - start) / 1000 }, () => process.exit(0));

@@ -1,11 +1,12 @@
-// Fills a store with people and their events, as the SQL engine itself can make them. Arguments: directory, number of events (ten a person).
-// Prints { raw, tables }: the size of the same commands as NDJSON, and of each table on disk, in bytes.
-const dist = "../../../../../packages/collector/dist";
+// Fills a store with people and their events, as the SQL engine itself can make them: `node fill.js DIRECTORY EVENTS`, ten events a person. Tells over
+// IPC { raw, tables, identities, reports }: the size of the same commands as NDJSON and of each table on disk in bytes, some people, and how long
+// the SQL of reports takes in ms.
+const dist = "../../../packages/collector/dist";
 const { openChdb } = await import(`${dist}/store/chdb.js`);
 const { openStore } = await import(`${dist}/store/store.js`);
 const { createHash } = await import("node:crypto");
 
-const [directory, count] = /** @type {[string, string]} */ (process.argv.slice(2));
+const [directory = "", count = ""] = process.argv.slice(2);
 const events = Number(count);
 const people = events / 10;
 // The number of the product "local", which a collector without keys serves.
@@ -49,8 +50,34 @@ const sizes = await engine.query(
 );
 const parts = Object.fromEntries(sizes.map((/** @type {{ table: string, bytes: string }} */ { table, bytes }) => [table, Number(bytes)]));
 const some = await engine.query("SELECT identity FROM km.identities ORDER BY cityHash64(identity) LIMIT 100");
-console.log(
-  JSON.stringify({ raw: Number(raw), tables: parts, identities: some.map((/** @type {{ identity: string }} */ { identity }) => identity) }),
-);
+
+const labels = `ANY LEFT JOIN (SELECT who, min(people.person) AS label FROM km.people WHERE product = ${product} GROUP BY who) AS l USING (who)`;
+const person = "if(l.label = 0, who, l.label)";
+const asked = (/** @type {string[]} */ ...names) =>
+  `product = ${product} AND type = 'record' AND name IN (${names.map((name) => `'${name}'`)}) AND time >= now() - INTERVAL 30 DAY`;
+const questions = {
+  trend: `SELECT toDate(time) AS day, uniqExact(${person}) AS people, count() AS events FROM km.commands AS e FINAL ${labels}
+    WHERE ${asked("viewed item")} GROUP BY day ORDER BY day`,
+  funnel: `SELECT level, count() AS people FROM (
+    SELECT p, windowFunnel(2592000)(t, name = 'visited site', name = 'viewed item', name = 'added to cart', name = 'purchased') AS level
+    FROM (SELECT ${person} AS p, name, toDate(time) AS day, toDateTime(max(time)) AS t FROM km.commands AS e ${labels}
+      WHERE ${asked("visited site", "viewed item", "added to cart", "purchased")} GROUP BY p, name, day) GROUP BY p) GROUP BY level`,
+  search: `SELECT identity, toString(min(identities.first)) AS first, toString(max(identities.last)) AS last FROM km.identities
+    WHERE product = ${product} AND identity ILIKE '%user12345%' GROUP BY identity LIMIT 20`,
+};
+/** @type {Record<string, number[]>} */
+const reports = {};
+for (const [name, sql] of Object.entries(questions)) {
+  const times = [];
+  for (let time = 0; time < 6; time++) {
+    const start = performance.now();
+    const rows = await engine.query(sql, {}, "report");
+    if (rows.length === 0) throw new Error(`${name} finds nothing`);
+    times.push(performance.now() - start);
+  }
+  // The first one warms the caches.
+  reports[name] = times.slice(1);
+}
 await store.close();
-process.exit(0);
+const identities = some.map((/** @type {{ identity: string }} */ { identity }) => identity);
+process.send?.({ raw: Number(raw), tables: parts, identities, reports }, () => process.exit(0));

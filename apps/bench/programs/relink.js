@@ -1,9 +1,9 @@
-// How long it takes to work out all people anew. Arguments: directory, number of identities. Prints { seconds, written }.
-const dist = "../../../../../packages/collector/dist";
+// How long it takes to work out all people anew: `node relink.js DIRECTORY IDENTITIES` tells { seconds, written } over IPC.
+const dist = "../../../packages/collector/dist";
 const { openChdb } = await import(`${dist}/store/chdb.js`);
 const { openStore } = await import(`${dist}/store/store.js`);
 
-const [directory, identities] = /** @type {[string, string]} */ (process.argv.slice(2));
+const [directory = "", identities = ""] = process.argv.slice(2);
 const engine = await openChdb(directory);
 const store = await openStore(engine);
 // Pairs and longer chains: of eight identities the first four are one person, the others are two.
@@ -14,6 +14,6 @@ await engine.command("TRUNCATE TABLE km.people");
 await engine.command("TRUNCATE TABLE km.members");
 const start = performance.now();
 const written = await store.relink();
-console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000, written }));
+const seconds = (performance.now() - start) / 1000;
 await store.close();
-process.exit(0);
+process.send?.({ seconds, written }, () => process.exit(0));
