@@ -27,14 +27,16 @@ interface Call {
 
 /**
  * A call of the classic API: `/e` records, `/s` sets, `/a` aliases; `_k` key, `_p` identity, `_n` name (or the other identity), `_t` with `_d=1`
- * the time, everything else a property. Never fails: what is refused is counted by the door. Settles when it is on disk.
+ * the time, everything else a property. What is refused is counted by the door. Settles when it is on disk; undefined where nothing is to be kept.
  *
  * @param query the part of the URL behind `?`, or the form in the body, still encoded.
  */
-export async function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<void> {
+export function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<unknown> | undefined {
   const command = commandOf(kind, query, access);
   if (typeof command === "string") door.refuse(command);
-  else if (command !== undefined) await door.admitOne(command.product, command);
+  // Not awaited here: one promise serves all calls that go to the disk together.
+  else if (command !== undefined) return door.admitOne(command.product, command);
+  return undefined;
 }
 
 /** What a call commands, and of which product; undefined where it says nothing, or the code for which it is refused. */
@@ -69,7 +71,8 @@ function read(query: string): Call | undefined {
   const parameters = readParameters(query, MOST_PARAMETERS);
   if (parameters === undefined) return undefined;
   const call: Call = { key: "", identity: "", name: "", time: "", backDated: "", properties: {} };
-  for (const [at, name] of parameters.names.entries()) take(call, name, parameters.values[at] as string);
+  const { names, values } = parameters;
+  for (let at = 0; at < names.length; at++) take(call, names[at] as string, values[at] as string);
   return call;
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
 import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
@@ -36,10 +36,8 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
   return new CommandDoor(outbox, register);
 }
 
-/** How far apart companies leave while many calls come, in ms: a commit costs as much for two calls as for two hundred. */
-const APART = 2;
-/** From how many calls in a company on they are many. */
-const MANY = 8;
+/** How long calls wait for others at the most, in ms: a write costs as much for two calls as for two hundred. */
+const TOGETHER = 2;
 
 /** Single commands that go to the disk together. */
 class Company {
@@ -66,8 +64,6 @@ class CommandDoor implements Door {
   private company = new Company();
   /** The last company is on its way. */
   private leaving: Promise<unknown> = Promise.resolve();
-  /** When the next one may leave. */
-  private notBefore = 0;
   private failure: { readonly error: KmError; readonly at: number } | undefined;
 
   constructor(outbox: Outbox, register: NameRegister) {
@@ -114,19 +110,21 @@ class CommandDoor implements Door {
     return company.kept;
   }
 
-  /** Leaves when the one before has arrived: those that come in the meantime go with it. */
+  /** Leaves when the one before has arrived and nobody else comes; those that come in the meantime go with it. */
   private async leave(company: Company): Promise<KmError | undefined> {
-    // What has arrived with it in this turn of the event loop is read first.
-    await Promise.all([this.leaving, setImmediate()]);
-    const early = this.notBefore - performance.now();
-    if (early > 0) await setTimeout(early);
+    const { rows } = company;
+    await this.leaving;
+    const latest = performance.now() + TOGETHER;
+    // As long as every turn of the event loop brings some.
+    for (let before = 0; rows.length > before && performance.now() < latest; ) {
+      before = rows.length;
+      await setImmediate();
+    }
     this.company = new Company();
-    const count = company.rows.length;
-    this.notBefore = count < MANY ? 0 : performance.now() + APART;
-    const kept = this.keep(company.rows, company.fresh);
+    const kept = this.keep(rows, company.fresh);
     this.leaving = kept;
     const error = await kept;
-    if (error !== undefined) this.refuse(error.code, count);
+    if (error !== undefined) this.refuse(error.code, rows.length);
     return error;
   }
 
