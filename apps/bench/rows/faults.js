@@ -80,7 +80,7 @@ export const rows = [
   losses("lost-reply", "receiver takes all, but its replies are lost for 10 s", lostReply),
   atLimit({ id: "copies", what: "the same: sent, over different ones received", unit: "×", target: "≤ 1.05" }, lostReply, onWire, 1.05),
   losses("half-closed", "receiver closes its half of the connection without an answer, for 10 s", (run) =>
-    misbehaved(run, "half-closed", run.quick ? 5 : 10),
+    misbehaved(run, "half-closed", run.quick ? 5 : 10, ["floor", "km"]),
   ),
   losses("backlog", "receiver down while 200,000 are recorded at 20,000/s, then back", backlog),
   atLimit(
