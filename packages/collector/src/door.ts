@@ -140,11 +140,14 @@ class CommandDoor implements Door {
   }
 }
 
+const brace = "{".charCodeAt(0);
+
 /** The rows of those lines that are commands; the others go into `refused`, by their place in the body, where these begin at `start`. */
 function rowsOf(lines: Lines, desk: Desk, start: number, refused: Refusal[]): string[] {
   const rows: string[] = [];
-  for (const [at, line] of lines.entries()) {
-    if (typeof line === "string" && line.trim() === "") continue;
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] as Lines[number];
+    if (typeof line === "string" && line.charCodeAt(0) !== brace && line.trim() === "") continue;
     const row = typeof line === "string" ? rowOfLine(line, desk) : line;
     if (row instanceof KmError) refused.push({ index: start + at, code: row.code, message: row.message });
     else rows.push(row);

@@ -9,6 +9,12 @@ export class Folded {
   readonly name: string;
   /** The name as JSON text. */
   readonly json: string;
+  /** How a row goes on with it as the event's name, behind the text of its identity. */
+  readonly event: string;
+  /** How a row's properties begin with it, up to the text of its value. */
+  readonly opening: string;
+  /** How they go on with it, behind the text of the value before. */
+  readonly following: string;
   /** The earliest writing that the store knows; infinitely late where it knows none. */
   display = "";
   first: number = Number.POSITIVE_INFINITY;
@@ -18,7 +24,15 @@ export class Folded {
   constructor(name: string) {
     this.name = name;
     this.json = JSON.stringify(name);
+    this.event = flat(`","name":${this.json},"properties":{`);
+    this.opening = flat(`${this.json}:"`);
+    this.following = flat(`",${this.json}:"`);
   }
+}
+
+/** The same text in one piece: what has been put together is a tree of its parts, and so would be every row it stands in. */
+function flat(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** The names of one kind in a product. */
