@@ -9,24 +9,36 @@ export class Folded {
   readonly name: string;
   /** The name as JSON text. */
   readonly json: string;
-  /** How a row goes on with it as the event's name, behind the text of its identity. */
-  readonly event: string;
-  /** How a row's properties begin with it, up to the text of its value. */
-  readonly opening: string;
-  /** How they go on with it, behind the text of the value before. */
-  readonly following: string;
   /** The earliest writing that the store knows; infinitely late where it knows none. */
   display = "";
   first: number = Number.POSITIVE_INFINITY;
   /** The number of the command that used it last: a command that uses it twice means one property. */
   last = 0;
+  private eventText: string | undefined;
+  private openingText: string | undefined;
+  private followingText: string | undefined;
 
   constructor(name: string) {
     this.name = name;
     this.json = JSON.stringify(name);
-    this.event = flat(`","name":${this.json},"properties":{`);
-    this.opening = flat(`${this.json}:"`);
-    this.following = flat(`",${this.json}:"`);
+  }
+
+  /** How a row goes on with it as the event's name, behind the text of its identity. */
+  get event(): string {
+    this.eventText ??= flat(`","name":${this.json},"properties":{`);
+    return this.eventText;
+  }
+
+  /** How a row's properties begin with it, up to the text of its value. */
+  get opening(): string {
+    this.openingText ??= flat(`${this.json}:"`);
+    return this.openingText;
+  }
+
+  /** How they go on with it, behind the text of the value before. */
+  get following(): string {
+    this.followingText ??= flat(`",${this.json}:"`);
+    return this.followingText;
   }
 }
 
