@@ -72,7 +72,7 @@ export async function runRows(rows, run, after) {
     ];
     const figure = result.failed ?? [`${short(median(ours))} ${row.unit}`, ...beside].join(", ");
     after?.(results);
-    run.log(`${row.id.padEnd(18)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
+    run.log(`${row.id.padEnd(22)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
   }
   return results;
 }
@@ -98,7 +98,7 @@ export async function bench(options) {
   const every = await loadRows();
   const rows = chosen(every, options);
   if (options.list) {
-    for (const { id, section, what } of rows) log(`${id.padEnd(18)} §${section} ${what}`);
+    for (const { id, section, what } of rows) log(`${id.padEnd(22)} §${section} ${what}`);
     return 0;
   }
   const small = options.quick === true || options.tiny === true;
