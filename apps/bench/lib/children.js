@@ -13,7 +13,7 @@ export const scratch = mkdtempSync(join(tmpdir(), "kmkit-bench-"));
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  stopAll();
   rmSync(scratch, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
@@ -23,6 +23,11 @@ export function track(child) {
   running.add(child);
   child.once("exit", () => running.delete(child));
   return child;
+}
+
+/** Ends whatever is running. */
+export function stopAll() {
+  for (const child of running) child.kill("SIGKILL");
 }
 
 /** A directory of its own. */

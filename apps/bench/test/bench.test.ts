@@ -160,13 +160,17 @@ it("reports a row that fails, and goes on", async () => {
         throw new Error("on purpose");
       }),
       row("unable", async () => ({ reached: undefined })),
+      row("hanging", () => new Promise(() => {})),
       row("whole", async () => ({ ours: 0, reached: true })),
     ],
     planted({}),
+    undefined,
+    300,
   );
-  expect(results.map(word)).toEqual(["failed", "–", "yes"]);
-  expect(table(results, [])).toContain("1 of 3 reached, 1 failed, 1 not measurable here");
+  expect(results.map(word)).toEqual(["failed", "–", "failed", "yes"]);
+  expect(table(results, [])).toContain("1 of 4 reached, 2 failed, 1 not measurable here");
   expect(table(results, [])).toContain("    on purpose");
+  expect(table(results, [])).toContain("    it did not end within 0.3 s");
 });
 
 it("draws what was measured, and says so where that is nothing", async () => {
