@@ -63,7 +63,7 @@ const questions = {
     FROM (SELECT ${person} AS p, name, toDate(time) AS day, toDateTime(max(time)) AS t FROM km.commands AS e ${labels}
       WHERE ${asked("visited site", "viewed item", "added to cart", "purchased")} GROUP BY p, name, day) GROUP BY p) GROUP BY level`,
   search: `SELECT identity, toString(min(identities.first)) AS first, toString(max(identities.last)) AS last FROM km.identities
-    WHERE product = ${product} AND identity ILIKE '%user12345%' GROUP BY identity LIMIT 20`,
+    WHERE product = ${product} AND identity ILIKE '%user123%' GROUP BY identity LIMIT 20`,
 };
 /** @type {Record<string, number[]>} */
 const reports = {};

@@ -84,6 +84,22 @@ describe("the command", () => {
     if (platform() === "linux") expect(leftRunning()).toEqual([]);
   }, 60_000);
 
+  it("measures the collector as well", async () => {
+    const out = join(folder, "collector");
+    const only = "door-commands,door-pixels,sustained,alias,relink,size,trend,person";
+    expect(await command("--tiny", "--peers=none", `--only=${only}`, `--out=${out}`)).toMatchObject({ code: 0 });
+    const { rows } = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as { rows: Record<string, unknown>[] };
+    expect(rows.map(({ id, failed }) => [id, failed]).sort()).toEqual(
+      only
+        .split(",")
+        .map((id) => [id, undefined])
+        .sort(),
+    );
+    expect(rows.find(({ id }) => id === "sustained")?.note).toMatch(/^([\d,]+) stored of \1 acknowledged/);
+    expect(rows.find(({ id }) => id === "trend")).toMatchObject({ reached: "no", note: expect.stringMatching(/no address/) });
+    if (platform() === "linux") expect(leftRunning()).toEqual([]);
+  }, 60_000);
+
   it("is a report, and a gate only if asked", async () => {
     // Not reached while there is no script, and measured at once where there is one.
     const [row] = await runRows(await rowsOf("browser"), planted({}));
