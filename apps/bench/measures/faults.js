@@ -161,7 +161,7 @@ export const misbehaved = (run, mode, seconds, drivers) =>
       });
       const died = app.end !== undefined;
       if (!died && before.received < recorded) {
-        await app.ask("close", { most: sized(run, 20_000, 8000, 3000) });
+        await app.ask("close", { most: sized(run, 10_000, 8000, 3000) });
         await sleep(500);
       }
       const stats = await sink.stats(0, recorded);
@@ -187,7 +187,7 @@ export const backlog = (run) =>
     await sleep(sized(run, 2000, 1000, 100));
     await sink.mode("accept");
     const back = Date.now();
-    const stats = await arrived(sink, { to: n, quiet: sized(run, 40_000, 15_000, 11_000), most: sized(run, 60_000, 25_000, 12_000), app });
+    const stats = await arrived(sink, { to: n, quiet: sized(run, 20_000, 15_000, 11_000), most: sized(run, 40_000, 25_000, 12_000), app });
     const megabytes = stop() - start;
     const died = app.end !== undefined;
     await Promise.all([app.kill(), sink.stop()]);
