@@ -6,7 +6,7 @@ import { bench } from "./lib/run.js";
 
 const usage = `npm run bench -- [options]
 
-  --quick          fewer and smaller measurements: some minutes instead of most of an hour
+  --quick          fewer and smaller measurements: some minutes instead of three quarters of an hour
   --section=1      one section: 1 cost in the app, 2 nothing is lost, 3 the collector
   --only=id,id     these rows alone; --list names them
   --rounds=3       how often each measurement of section 1 is repeated (quick: 1)

@@ -4,14 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onCore } from "./machine.js";
 
-/** @typedef {import("./sink.js").SinkStats} SinkStats */
+/** @typedef {import("../programs/sink.js").SinkStats} SinkStats */
+
+const programs = join(import.meta.dirname, "../programs");
 
 /** Everything that a run leaves on disk stands under this, and goes with it. */
 export const scratch = mkdtempSync(join(tmpdir(), "kmkit-bench-"));
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  stopAll();
   rmSync(scratch, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
@@ -23,15 +25,29 @@ export function track(child) {
   return child;
 }
 
+/** Ends whatever is running. */
+export function stopAll() {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** A directory of its own. */
 export const directory = () => mkdtempSync(join(scratch, "d-"));
+/** Some work with a directory that is gone afterwards: for what is large. @template T @param {(directory: string) => Promise<T>} work @returns {Promise<T>} */
+export async function inDirectory(work) {
+  const path = directory();
+  try {
+    return await work(path);
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
 /** @param {number} ms @returns {Promise<void>} */
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let logs = 0;
 
 /**
- * Starts a program of this folder with an IPC channel; what it prints goes to a file. `before` goes before Node in the call.
+ * Starts one of `programs/` with an IPC channel; what it prints goes to a file. `before` goes before Node in the call.
  *
  * @param {string} program
  * @param {string[]} args
@@ -40,7 +56,7 @@ let logs = 0;
 export function start(program, args, { core, before = [], node = [], env = {} } = {}) {
   const log = join(scratch, `${logs++}.log`);
   const file = openSync(log, "w");
-  const [command, rest] = onCore(core, [...node, join(import.meta.dirname, program), ...args]);
+  const [command, rest] = onCore(core, [...node, join(programs, program), ...args]);
   const [first = "", ...call] = [...before, command, ...rest];
   const child = spawn(first, call, {
     stdio: ["ignore", file, file, "ipc"],
@@ -68,7 +84,9 @@ export function start(program, args, { core, before = [], node = [], env = {} } 
   const ready = new Promise((resolve, reject) => {
     child.once("message", resolve);
     child.once("error", reject);
-    void ended.then(() => reject(new Error(`${program} ${args[0]} ended: ${readFileSync(log, "utf8").slice(-2000)}`)));
+    void ended.then(() =>
+      reject(new Error(`${program} ${args[0]} ended (${JSON.stringify(end)}): ${readFileSync(log, "utf8").slice(-2000)}`)),
+    );
   });
   void ended.then(() => {
     for (const answer of asked.values()) answer({ ended: true });
@@ -113,7 +131,9 @@ export async function startSink(driver, { core } = {}) {
       try {
         return /** @type {SinkStats} */ (await (await fetch(`http://127.0.0.1:${control}${call}`)).json());
       } catch (error) {
-        if (attempt >= 40 || child.end !== undefined) throw error;
+        if (child.end !== undefined)
+          throw new Error(`the sink of ${driver} ended (${JSON.stringify(child.end)}): ${child.log().slice(-1000)}`, { cause: error });
+        if (attempt >= 40) throw error;
         await sleep(500);
       }
     }

@@ -49,6 +49,13 @@ export function memoryOf(pid) {
   }
 }
 
+/** What is resident of a process in MB, now and at the most so far, its mapped libraries as well; NaN where the system does not tell. @param {number} pid */
+export function residentOf(pid) {
+  const status = platform() === "linux" ? readFileSync(`/proc/${pid}/status`, "utf8") : "";
+  const mb = (/** @type {string} */ name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024;
+  return { now: mb("VmRSS"), most: mb("VmHWM") };
+}
+
 /** Watches a process's memory until it is told to stop, and gives the highest it saw, in MB. @param {number} pid */
 export function watchMemory(pid) {
   let peak = memoryOf(pid);

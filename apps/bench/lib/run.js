@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { versionOf } from "../measures/footprint.js";
+import { loadRows } from "./catalogue.js";
+import { stopAll } from "./children.js";
 import { machine, memoryKind, pins } from "./machine.js";
 import { picture } from "./picture.js";
 import { json, markdown, sections, table, tally, word } from "./report.js";
 import { all, installRivals } from "./rivals.js";
 import { ranked } from "./row.js";
-import { loadRows } from "./rows.js";
 import { median, short } from "./statistics.js";
 import { turnOn } from "./turn.js";
 
@@ -28,6 +29,8 @@ import { turnOn } from "./turn.js";
  */
 
 const here = resolve(import.meta.dirname, "..");
+/** How long a row may take, in ms: one that hangs must not keep the others from their turn. */
+const MOST = 20 * 60_000;
 const seconds = (/** @type {number} */ since) => (performance.now() - since) / 1000;
 /** @param {number} s */
 const duration = (s) => (s < 100 ? `${s.toFixed(1)} s` : `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`);
@@ -44,12 +47,30 @@ export function chosen(rows, { only, section, quick }) {
   );
 }
 
+/** What a row comes to; it fails where that takes too long, and whatever it has started ends. @param {Row} row @param {Run} run @param {number} most */
+async function outcomeOf(row, run, most) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  /** @type {Promise<never>} */
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not end within ${duration(most / 1000)}`)), most);
+  });
+  try {
+    return await Promise.race([row.run(run), late]);
+  } catch (error) {
+    stopAll();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /**
- * One row after the other; one that fails is reported as failed. `after` each row it is handed what there is.
+ * One row after the other; one that fails, or does not end within `most` ms, is reported as failed. `after` each row it is handed what there is.
  *
- * @param {readonly Row[]} rows @param {Run} run @param {(results: Result[]) => void} [after] @returns {Promise<Result[]>}
+ * @param {readonly Row[]} rows @param {Run} run @param {(results: Result[]) => void} [after] @param {number} [most] @returns {Promise<Result[]>}
  */
-export async function runRows(rows, run, after) {
+export async function runRows(rows, run, after, most = MOST) {
   /** @type {Result[]} */
   const results = [];
   for (const row of rows) {
@@ -57,7 +78,7 @@ export async function runRows(rows, run, after) {
     /** @type {Result} */
     let result;
     try {
-      result = { row, outcome: await row.run(run), seconds: 0 };
+      result = { row, outcome: await outcomeOf(row, run, most), seconds: 0 };
     } catch (error) {
       result = { row, outcome: { reached: false }, failed: String(error instanceof Error ? error.message : error), seconds: 0 };
     } finally {
@@ -72,7 +93,7 @@ export async function runRows(rows, run, after) {
     ];
     const figure = result.failed ?? [`${short(median(ours))} ${row.unit}`, ...beside].join(", ");
     after?.(results);
-    run.log(`${row.id.padEnd(18)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
+    run.log(`${row.id.padEnd(22)} ${word(result).padEnd(7)} ${figure} (${duration(result.seconds)})`);
   }
   return results;
 }
@@ -98,7 +119,7 @@ export async function bench(options) {
   const every = await loadRows();
   const rows = chosen(every, options);
   if (options.list) {
-    for (const { id, section, what } of rows) log(`${id.padEnd(18)} §${section} ${what}`);
+    for (const { id, section, what } of rows) log(`${id.padEnd(22)} §${section} ${what}`);
     return 0;
   }
   const small = options.quick === true || options.tiny === true;
@@ -108,7 +129,7 @@ export async function bench(options) {
   const turn = turnOn(options.lock);
   const size = options.tiny ? "tiny: figures mean nothing" : small ? "quick: smaller and shorter than what the rows name" : "full";
   const date = new Date().toISOString().slice(0, 16).replace("T", " ");
-  const heading = () => [
+  const heading = (/** @type {number} */ done) => [
     {
       label: "Machine",
       value: `${machine()}; ${pins ? "app on core 0, receiver and load on core 1" : "not pinned to cores"}; memory is ${memoryKind}`,
@@ -116,7 +137,10 @@ export async function bench(options) {
     { label: "Node", value: process.version },
     { label: "Date", value: `${date} UTC` },
     { label: "Rivals", value: about },
-    { label: "Run", value: `${size}, ${rounds} round${rounds > 1 ? "s" : ""}, ${duration(seconds(start) - turn.waited)}` },
+    {
+      label: "Run",
+      value: `${size}, ${rounds} round${rounds > 1 ? "s" : ""}, ${duration(seconds(start) - turn.waited)}${done < rows.length ? `, cut off after ${done} of ${rows.length} rows` : ""}`,
+    },
   ];
   const whole = rows.length === chosen(every, { quick: small }).length;
   const out = options.out === undefined ? (whole && !options.tiny ? here : undefined) : resolve(options.out);
@@ -124,16 +148,16 @@ export async function bench(options) {
   const write = (results) => {
     if (out === undefined) return;
     mkdirSync(out, { recursive: true });
-    writeFileSync(join(out, "RESULTS.md"), markdown(results, heading()));
+    writeFileSync(join(out, "RESULTS.md"), markdown(results, heading(results.length)));
     writeFileSync(
       join(out, "results.svg"),
       picture(results, `${tally(results)} · Node ${process.version.slice(1)}, ${date.slice(0, 10)} · npm run bench`),
     );
-    writeFileSync(join(out, "results.json"), json(results, heading()));
+    writeFileSync(join(out, "results.json"), json(results, heading(results.length)));
   };
   const run = { quick: small, tiny: options.tiny === true, rounds, rivals, log, turn, measured: new Map() };
   const results = await runRows(rows, run, write);
-  log(`\n${table(results, heading())}`);
+  log(`\n${table(results, heading(results.length))}`);
   if (out !== undefined) log(`\nWritten: ${join(out, "RESULTS.md")}, results.svg, results.json`);
   return options.strict && results.some((result) => ["no", "failed"].includes(word(result))) ? 1 : 0;
 }

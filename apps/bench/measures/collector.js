@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { sleep, track } from "../lib/children.js";
+import { sleep, start, track } from "../lib/children.js";
 
 const program = join(dirname(createRequire(import.meta.url).resolve("kmkit/package.json")), "bin/kmkit.js");
 
@@ -26,6 +26,7 @@ export async function startCollector(directory, port = 0) {
   return {
     url: /** @type {string} */ (url),
     port: Number(new URL(url).port),
+    pid: /** @type {number} */ (child.pid),
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, "exit");
@@ -34,6 +35,16 @@ export async function startCollector(directory, port = 0) {
     },
   };
 }
+
+/**
+ * As many commands (batches of 500) or classic calls as the answers let through, or `rate` commands a second. `first`: each command has a number of
+ * its own, from here on.
+ *
+ * @param {{ port: number, kind: "commands" | "pixels", connections: number, seconds: number, first?: number, rate?: number, core?: number }} order
+ * @returns {Promise<{ sent: number, refused: number, seconds: number }>}
+ */
+export const commandLoad = ({ port, kind, connections, seconds, first = 0, rate = 0, core }) =>
+  start("commandload.js", [port, kind, connections, seconds, first, rate].map(String), { core }).ready;
 
 /** A UUIDv7 of now. */
 const uuid = () => {

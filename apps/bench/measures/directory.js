@@ -1,5 +1,5 @@
 import { randomFillSync } from "node:crypto";
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { arrived, directory, sleep, startApp, startSink } from "../lib/children.js";
 import { ownMount } from "../lib/machine.js";
@@ -7,14 +7,17 @@ import { sized } from "../lib/row.js";
 import { plain, startLoad, startWeb } from "./web.js";
 
 /** @typedef {import("../lib/row.js").Run} Run */
-/** @typedef {{ recorded: number, failed: number, received: number, refused: Record<string, number>, kept: number, reports: Record<string, number>, died: string | undefined }} Account */
+/** @typedef {{ recorded: number, failed: number, received: number, refused: Record<string, number>, kept: number, reports: Record<string, number>, died: string | undefined, left: number, found: number }} Account */
+
+/** Where the numbers of an earlier process begin. */
+const EARLIER = 4_000_000;
 
 /**
  * A shop goes on serving while its outbox cannot: load, then the account of what it recorded. The receiver is away during the load if `down`.
  *
- * @param {Run} run @param {{ dir: string, before?: string[], down: boolean }} how @returns {Promise<Account>}
+ * @param {Run} run @param {{ dir: string, before?: string[], down: boolean, left?: number }} how left: so many commands an earlier process left there @returns {Promise<Account>}
  */
-async function serve(run, { dir, before = [], down }) {
+async function serve(run, { dir, before = [], down, left = 0 }) {
   const web = await startWeb("express", "km", { dir, before });
   const load = await startLoad();
   try {
@@ -31,7 +34,18 @@ async function serve(run, { dir, before = [], down }) {
     /** @type {Record<string, number>} */
     const reports = {};
     for (const [, code = ""] of (web.log?.() ?? "").matchAll(/^kmkit: (KM_\w+):/gm)) reports[code] = (reports[code] ?? 0) + 1;
-    return { recorded: seq, failed, received, refused: after?.refused ?? {}, kept: after?.kept ?? 0, reports, died: web.ending?.() };
+    const { received: found } = await web.sink.stats(EARLIER, EARLIER + left);
+    return {
+      recorded: seq,
+      failed,
+      received,
+      refused: after?.refused ?? {},
+      kept: after?.kept ?? 0,
+      reports,
+      died: web.ending?.(),
+      left,
+      found,
+    };
   } finally {
     await Promise.all([web.end(), load.end()]);
   }
@@ -54,23 +68,22 @@ export async function readOnly(run) {
   return serve(run, { dir: file, down: false });
 }
 
-/** An outbox that holds commands of an earlier process and was spoiled since. @param {Run} run @param {"cut" | "head" | "middle"} how */
+/** An outbox that holds commands of an earlier process, every complete file of which was spoiled since. @param {Run} run @param {"cut" | "head" | "middle"} how */
 export async function spoiled(run, how) {
   const dir = directory();
+  const left = 4000;
   const sink = await startSink("km");
   await sink.mode("down");
   const app = await startApp("km", sink.url, { dir });
-  await app.ask("pace", { from: 0, n: 4000, rate: 8000 });
+  await app.ask("pace", { from: EARLIER, n: left, rate: 8000 });
   await sleep(200);
   await Promise.all([app.kill(), sink.stop()]);
-  const file = join(dir, "km/data.mdb");
-  const { size } = statSync(file);
-  if (how === "cut") truncateSync(file, size >> 1);
-  else {
+  const outbox = join(dir, "km");
+  for (const name of readdirSync(outbox).filter((one) => one.endsWith(".ndjson"))) {
+    const file = join(outbox, name);
     const bytes = readFileSync(file);
-    const start = how === "head" ? 0 : size >> 2;
-    randomFillSync(bytes, start, size >> 1);
-    writeFileSync(file, bytes);
+    if (how === "cut") truncateSync(file, bytes.length >> 1);
+    else writeFileSync(file, randomFillSync(bytes, how === "head" ? 0 : bytes.length >> 2, bytes.length >> 1));
   }
-  return serve(run, { dir, down: false });
+  return serve(run, { dir, down: false, left });
 }

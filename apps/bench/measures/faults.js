@@ -68,7 +68,7 @@ function together(run, key, work, drivers = ["floor", "km", ...run.rivals]) {
   });
 }
 
-/** @param {import("../lib/sink.js").SinkStats} stats */
+/** @param {import("../programs/sink.js").SinkStats} stats */
 const seen = ({ received, copies, foreignCopies, requests }) => ({ received, copies, foreignCopies, requests });
 
 /** How many a journal says were recorded by then. @param {string} journal @param {number} time */
@@ -115,7 +115,7 @@ export const terminated = (run, down) =>
     if (down) await sink.mode("down");
     const { app, recorded, start } = await alone(async () => {
       const app = await startApp(driver, sink.url, { dir });
-      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2 });
+      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2, most: 15_000 });
       const start = Date.now();
       void app.kill("SIGTERM");
       await Promise.race([app.ended, sleep(3000)]);
@@ -134,36 +134,42 @@ export const terminated = (run, down) =>
  * The receiver misbehaves for so many seconds from the first record on, then is well again; what has not come by itself is hurried by the
  * documented shutdown.
  *
- * @param {Run} run @param {string} mode @param {number} seconds
+ * @param {Run} run @param {string} mode @param {number} seconds @param {string[]} [drivers]
  */
-export const misbehaved = (run, mode, seconds) =>
-  together(run, `fault ${mode} ${seconds}`, async (driver, alone) => {
-    const sink = await startSink(driver);
-    await sink.mode(mode);
-    const { app, recorded, start } = await alone(async () => {
-      const app = await startApp(driver, sink.url);
-      const start = Date.now();
-      const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2 });
-      return { app, recorded, start };
-    });
-    await sleep(Math.max(0, start + seconds * 1000 - Date.now()));
-    // A slow receiver stays slow.
-    if (!mode.startsWith("delay")) await sink.mode("accept");
-    const before = await arrived(sink, {
-      to: recorded,
-      quiet: sized(run, 25_000, 12_000, 11_000),
-      most: sized(run, 60_000, 25_000, 12_000),
-      app,
-    });
-    const died = app.end !== undefined;
-    if (!died && before.received < recorded) {
-      await app.ask("close", { most: sized(run, 20_000, 8000, 3000) });
-      await sleep(500);
-    }
-    const stats = await sink.stats(0, recorded);
-    await Promise.all([app.kill(), sink.stop()]);
-    return { recorded, ...seen(stats), died, seconds: (stats.lastNewAt - start) / 1000 };
-  });
+export const misbehaved = (run, mode, seconds, drivers) =>
+  together(
+    run,
+    `fault ${mode} ${seconds}`,
+    async (driver, alone) => {
+      const sink = await startSink(driver);
+      await sink.mode(mode);
+      const { app, recorded, start } = await alone(async () => {
+        const app = await startApp(driver, sink.url);
+        const start = Date.now();
+        const { recorded = count(run) } = await app.ask("pace", { from: 0, n: count(run), rate: count(run) / 2, most: 15_000 });
+        return { app, recorded, start };
+      });
+      await sleep(Math.max(0, start + seconds * 1000 - Date.now()));
+      // A slow receiver stays slow.
+      if (!mode.startsWith("delay")) await sink.mode("accept");
+      const before = await arrived(sink, {
+        to: recorded,
+        quiet: sized(run, 15_000, 12_000, 11_000),
+        // Twenty batches of two seconds each, in quick runs as well.
+        most: mode.startsWith("delay") ? sized(run, 60_000, 60_000, 12_000) : sized(run, 45_000, 25_000, 12_000),
+        app,
+      });
+      const died = app.end !== undefined;
+      if (!died && before.received < recorded) {
+        await app.ask("close", { most: sized(run, 10_000, 8000, 3000) });
+        await sleep(500);
+      }
+      const stats = await sink.stats(0, recorded);
+      await Promise.all([app.kill(), sink.stop()]);
+      return { recorded, ...seen(stats), died, seconds: (stats.lastNewAt - start) / 1000 };
+    },
+    drivers,
+  );
 
 /** The receiver is down while 200,000 are recorded at 20,000 a second; then it is back. @param {Run} run */
 export const backlog = (run) =>
@@ -181,7 +187,7 @@ export const backlog = (run) =>
     await sleep(sized(run, 2000, 1000, 100));
     await sink.mode("accept");
     const back = Date.now();
-    const stats = await arrived(sink, { to: n, quiet: sized(run, 40_000, 15_000, 11_000), most: sized(run, 60_000, 25_000, 12_000), app });
+    const stats = await arrived(sink, { to: n, quiet: sized(run, 20_000, 15_000, 11_000), most: sized(run, 40_000, 25_000, 12_000), app });
     const megabytes = stop() - start;
     const died = app.end !== undefined;
     await Promise.all([app.kill(), sink.stop()]);

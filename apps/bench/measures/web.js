@@ -3,6 +3,7 @@ import { get } from "node:http";
 import { arrived, directory, sleep, start, startSink } from "../lib/children.js";
 import { APP_CORE, REST_CORE } from "../lib/machine.js";
 import { sized } from "../lib/row.js";
+import { median } from "../lib/statistics.js";
 
 /** @typedef {import("../lib/row.js").Run} Run */
 /** A web app under load. @typedef {{ url: string, report(): Promise<any>, end(): Promise<unknown>, log?(): string, ending?(): string | undefined, sink: import("../lib/children.js").Sink }} Web */
@@ -56,7 +57,7 @@ export async function startWeb(framework, what, { dir = directory(), before = []
 
 /** What makes the load. */
 export async function startLoad() {
-  const child = start("load.js", [], { core: REST_CORE });
+  const child = start("webload.js", [], { core: REST_CORE });
   await child.ready;
   return {
     /** @param {string} url @param {number} ms @param {Record<string, string>} headers @param {number} [connections] @returns {Promise<{ answered: number, failed: number, ms: number }>} */
@@ -121,6 +122,28 @@ export async function alternate(run, apps, { stretches, ms, warm }) {
   await run.turn.release();
   return results;
 }
+
+/**
+ * What each stretch of an app came to over that of another one in the same turn: what the machine did just then has met both. Over the other's
+ * median where they had no turns in common.
+ *
+ * @param {Record<string, Stretch[]>} measured @param {string} app @param {string} base @param {(us: number, base: number) => number} compare @param {(one: Stretch) => number} pick
+ */
+export function beside(measured, app, base, compare, pick) {
+  const [own, other] = [measured[app] ?? [], (measured[base] ?? []).map(pick)];
+  const middle = median(other);
+  return own.map((one, turn) => compare(pick(one), (own.length === other.length ? other[turn] : undefined) ?? middle));
+}
+
+/** CPU of a request over that of another app, in µs. @param {Record<string, Stretch[]>} measured @param {string} app @param {string} base */
+export const cpuOver = (measured, app, base) =>
+  beside(
+    measured,
+    app,
+    base,
+    (us, less) => us - less,
+    ({ us }) => us,
+  );
 
 /** How long and how often, by the size of the run. @param {Run} run */
 export const plan = (run) => ({ stretches: sized(run, 4, 3, 1), ms: sized(run, 1000, 700, 200), warm: sized(run, 2000, 1500, 200) });

@@ -22,10 +22,11 @@ const row = (id, what, measure, code) => ({
     await run.turn.take();
     const account = await measure(run);
     if (account === undefined) return { reached: undefined, note: "this system gives no process a small disk of its own" };
-    const { recorded, failed, received, refused, kept, reports, died } = account;
-    const uncounted = Math.abs(recorded - received - kept - Object.values(refused).reduce((sum, count) => sum + count, 0));
+    const { recorded, failed, received, refused, kept, reports, died, left, found } = account;
+    const uncounted = Math.abs(recorded + left - received - found - kept - Object.values(refused).reduce((sum, count) => sum + count, 0));
     const once = reports[code] === 1 && Object.values(reports).every((count) => count === 1);
     const told = [`${short(recorded)} recorded, ${short(received)} received`];
+    if (left > 0) told.push(`${short(found)} of ${short(left)} came that an earlier process had left`);
     if (Object.keys(refused).length > 0) told.push(`refused: ${list(refused)}`);
     told.push(died !== undefined ? `the process died of ${died}` : `reported: ${list(reports) || "nothing"}`);
     return {
@@ -40,7 +41,7 @@ const row = (id, what, measure, code) => ({
 export const rows = [
   row("disk-full", "disk full, receiver down: the app keeps answering", diskFull, "KM_OUTBOX_UNWRITABLE"),
   row("read-only", "outbox directory read-only: the app keeps answering", readOnly, "KM_OUTBOX_MEMORY"),
-  row("cut", "outbox file cut off: the app keeps answering", (run) => spoiled(run, "cut"), "KM_OUTBOX_BROKEN"),
-  row("noise", "outbox file overwritten with noise from its start", (run) => spoiled(run, "head"), "KM_OUTBOX_BROKEN"),
-  row("noise-middle", "outbox file overwritten with noise in its middle", (run) => spoiled(run, "middle"), "KM_OUTBOX_BROKEN"),
+  row("cut", "every complete outbox file cut off: the app keeps answering", (run) => spoiled(run, "cut"), "KM_OUTBOX_BROKEN"),
+  row("noise", "the same, overwritten with noise from their start", (run) => spoiled(run, "head"), "KM_OUTBOX_BROKEN"),
+  row("noise-middle", "the same, overwritten with noise in their middle", (run) => spoiled(run, "middle"), "KM_OUTBOX_BROKEN"),
 ];

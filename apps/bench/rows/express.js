@@ -1,6 +1,6 @@
 import { columns, once, sized } from "../lib/row.js";
 import { atLeast, atMost, median, short } from "../lib/statistics.js";
-import { alternate, plan, startWeb } from "../measures/web.js";
+import { alternate, beside, cpuOver, plan, startWeb } from "../measures/web.js";
 
 /** @typedef {import("../lib/row.js").Row} Row */
 /** @typedef {import("../lib/row.js").Run} Run */
@@ -18,7 +18,7 @@ export const oneCommand = (run) =>
     const ours = await alternate(run, { bare: app("bare"), floor: app("floor"), km: app("km") }, plan(run));
     for (const rival of run.rivals) {
       const { [rival]: measured = [] } = await alternate(
-        run,
+        { ...run, rounds: 1 },
         { [rival]: app(rival) },
         { ...plan(run), stretches: 1, ms: sized(run, 3000, 1500, 200) },
       );
@@ -41,7 +41,8 @@ export const rows = [
     async run(run) {
       const measured = await oneCommand(run);
       const bare = median(measured.bare?.map(({ us }) => us));
-      const figures = columns(measured, ({ us }) => us - bare);
+      const over = Object.fromEntries(Object.keys(measured).map((app) => [app, cpuOver(measured, app, "bare")]));
+      const figures = columns(over, (us) => us);
       const limit = (14 / FLOOR) * median(figures.floor);
       return { ...figures, reached: atMost(figures.ours, limit), limit: `${short(limit)} µs`, note: `bare: ${short(bare)} µs a request` };
     },
@@ -56,7 +57,19 @@ export const rows = [
     async run(run) {
       const measured = await oneCommand(run);
       const bare = median(measured.bare?.map(({ perSecond }) => perSecond));
-      const figures = columns(measured, ({ perSecond }) => perSecond / bare);
+      const shares = Object.fromEntries(
+        Object.keys(measured).map((app) => [
+          app,
+          beside(
+            measured,
+            app,
+            "bare",
+            (own, other) => own / other,
+            ({ perSecond }) => perSecond,
+          ),
+        ]),
+      );
+      const figures = columns(shares, (share) => share);
       return { ...figures, reached: atLeast(figures.ours, 0.88), note: `bare: ${short(bare)} requests/s` };
     },
   },

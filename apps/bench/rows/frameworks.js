@@ -1,7 +1,7 @@
 import { once } from "../lib/row.js";
 import { atMost, median, short } from "../lib/statistics.js";
 import { startNext } from "../measures/next.js";
-import { alternate, plan, startWeb } from "../measures/web.js";
+import { alternate, cpuOver, plan, startWeb } from "../measures/web.js";
 
 /** @typedef {import("../lib/row.js").Row} Row */
 /** @typedef {import("../lib/row.js").Run} Run */
@@ -49,11 +49,11 @@ const row = (framework, name, measure) => ({
   slow: framework === "next",
   async run(run) {
     const measured = await measure(run);
-    const us = (/** @type {string} */ app) => (measured[app] ?? []).map((one) => one.us);
-    const over = (/** @type {string} */ one) => us(`${one} km`).map((figure) => figure - median(us(`${one} bare`)));
+    const over = (/** @type {string} */ one) => cpuOver(measured, `${one} km`, `${one} bare`);
     const express = median(over("express"));
     const ours = over(framework);
-    const note = `Express: ${short(express)} µs; bare: ${short(median(us(`${framework} bare`)))} µs a request`;
+    const bare = median(measured[`${framework} bare`]?.map(({ us }) => us));
+    const note = `Express: ${short(express)} µs; bare: ${short(bare)} µs a request`;
     return { ours, reached: atMost(ours, 1.3 * express), limit: `${short(1.3 * express)} µs`, note };
   },
 });

@@ -1,6 +1,6 @@
 import { once } from "../lib/row.js";
 import { atMost, median, short } from "../lib/statistics.js";
-import { alternate, browser, plain, plan, startWeb } from "../measures/web.js";
+import { alternate, browser, cpuOver, plain, plan, startWeb } from "../measures/web.js";
 
 /** @typedef {import("../lib/row.js").Row} Row */
 /** @typedef {import("../lib/row.js").Run} Run */
@@ -29,8 +29,7 @@ const row = (id, what, asBrowser) => ({
   target: "≤ 1.3 × a no-op that parses one cookie",
   async run(run) {
     const measured = await nothing(run, asBrowser);
-    const bare = median(measured.bare?.map(({ us }) => us));
-    const over = (/** @type {string} */ name) => (measured[name] ?? []).map(({ us }) => us - bare);
+    const over = (/** @type {string} */ name) => cpuOver(measured, name, "bare");
     const limit = 1.3 * median(over("noop"));
     const ours = over("silent");
     return { ours, floor: over("noop"), reached: atMost(ours, limit), limit: `${short(limit)} µs`, note: "the floor is the no-op" };

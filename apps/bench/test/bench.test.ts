@@ -5,10 +5,10 @@ import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadRows } from "../lib/catalogue.js";
 import { picture } from "../lib/picture.js";
 import { markdown, table, word } from "../lib/report.js";
 import type { Row } from "../lib/row.js";
-import { loadRows } from "../lib/rows.js";
 import { chosen, runRows } from "../lib/run.js";
 import { median, rounds, short, spread } from "../lib/statistics.js";
 
@@ -81,6 +81,22 @@ describe("the command", () => {
     const drawing = readFileSync(join(out, "results.svg"), "utf8");
     expect(drawing).toMatch(/^<svg [\s\S]*prefers-color-scheme: dark[\s\S]*kmkit[\s\S]*hand-written[\s\S]*<\/svg>\n$/);
     expect(readdirSync(folder).filter((name) => name.startsWith("kmkit-bench"))).toEqual([]);
+    if (platform() === "linux") expect(leftRunning()).toEqual([]);
+  }, 60_000);
+
+  it("measures the collector as well", async () => {
+    const out = join(folder, "collector");
+    const only = "door-commands,door-pixels,sustained,alias,relink,size,trend,person";
+    expect(await command("--tiny", "--peers=none", `--only=${only}`, `--out=${out}`)).toMatchObject({ code: 0 });
+    const { rows } = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as { rows: Record<string, unknown>[] };
+    expect(rows.map(({ id, failed }) => [id, failed]).sort()).toEqual(
+      only
+        .split(",")
+        .map((id) => [id, undefined])
+        .sort(),
+    );
+    expect(rows.find(({ id }) => id === "sustained")?.note).toMatch(/^([\d,]+) stored of \1 acknowledged/);
+    expect(rows.find(({ id }) => id === "trend")).toMatchObject({ reached: "no", note: expect.stringMatching(/no address/) });
     if (platform() === "linux") expect(leftRunning()).toEqual([]);
   }, 60_000);
 
@@ -160,13 +176,17 @@ it("reports a row that fails, and goes on", async () => {
         throw new Error("on purpose");
       }),
       row("unable", async () => ({ reached: undefined })),
+      row("hanging", () => new Promise(() => {})),
       row("whole", async () => ({ ours: 0, reached: true })),
     ],
     planted({}),
+    undefined,
+    300,
   );
-  expect(results.map(word)).toEqual(["failed", "–", "yes"]);
-  expect(table(results, [])).toContain("1 of 3 reached, 1 failed, 1 not measurable here");
+  expect(results.map(word)).toEqual(["failed", "–", "failed", "yes"]);
+  expect(table(results, [])).toContain("1 of 4 reached, 2 failed, 1 not measurable here");
   expect(table(results, [])).toContain("    on purpose");
+  expect(table(results, [])).toContain("    it did not end within 0.3 s");
 });
 
 it("draws what was measured, and says so where that is nothing", async () => {

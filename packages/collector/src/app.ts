@@ -54,7 +54,7 @@ export function createApp(parts: Parts): Hono {
     app.on(["GET", "POST"], `/${kind}`, async (context) => {
       // Whatever came, the client gets its picture.
       await formOf(context)
-        .then((form) => (form instanceof KmError ? door.refuse(form.code) : classicCall(kind, form, access, door)))
+        .then((form): unknown => (form instanceof KmError ? door.refuse(form.code) : classicCall(kind, form, access, door)))
         .catch((cause) => report(new KmError("KM_INTERNAL", String(cause), cause)));
       return context.body(GIF, 200, { "content-type": "image/gif", "cache-control": "no-store" });
     });

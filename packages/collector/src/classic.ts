@@ -1,4 +1,4 @@
-import { canonicalName, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
+import { type Command, canonicalName, type KmCode, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
 import { derive } from "./derive.ts";
 import type { Door } from "./door.ts";
 import type { Access } from "./keys.ts";
@@ -27,35 +27,43 @@ interface Call {
 
 /**
  * A call of the classic API: `/e` records, `/s` sets, `/a` aliases; `_k` key, `_p` identity, `_n` name (or the other identity), `_t` with `_d=1`
- * the time, everything else a property. Never fails: what is refused is counted by the door. Settles when it is on disk.
+ * the time, everything else a property. What is refused is counted by the door. Settles when it is on disk; undefined where nothing is to be kept.
  *
  * @param query the part of the URL behind `?`, or the form in the body, still encoded.
  */
-export async function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<void> {
+export function classicCall(kind: Kind, query: string, access: Access, door: Door): Promise<unknown> | undefined {
+  const command = commandOf(kind, query, access);
+  if (typeof command === "string") door.refuse(command);
+  // Not awaited here: one promise serves all calls that go to the disk together.
+  else if (command !== undefined) return door.admitOne(command.product, command);
+  return undefined;
+}
+
+/** What a call commands, and of which product; undefined where it says nothing, or the code for which it is refused. */
+function commandOf(kind: Kind, query: string, access: Access): (Command & { product: number }) | KmCode | undefined {
   const call = read(query);
-  if (call === undefined) return door.refuse("KM_PROPERTIES_TOO_MANY");
+  if (call === undefined) return "KM_PROPERTIES_TOO_MANY";
   const product = access.product(call.key);
-  if (product === undefined) return door.refuse("KM_KEY_REFUSED");
+  if (product === undefined) return "KM_KEY_REFUSED";
   const told = toldTime(call, Date.now());
-  if (told instanceof KmError) return door.refuse(told.code);
+  if (told instanceof KmError) return told.code;
   const second = Math.floor(told / 1000);
   const { identity, name, properties } = call;
   // What was not UTF-8 has been mended in decoding, and mended text could be somebody else's identity.
-  if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return door.refuse("KM_IDENTITY_INVALID");
-  const command = { time: second * 1000, identity };
+  if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return "KM_IDENTITY_INVALID";
+  const time = second * 1000;
   if (kind === "a") {
     // Either order is the same edge.
     const id = derive("classic alias", String(product), ...[identity, name].sort());
-    await door.admitOne(product, { ...command, type: "alias", id, alias: name });
-    return;
+    return { type: "alias", product, id, time, identity, alias: name };
   }
   const event = kind === "e" ? cut(name, MAX_NAME) : "";
   const canonical = canonicalName(event);
   // KISSmetrics' duplicate rule: the same person, name and second is one event, however often it comes.
   const same = canonical === "" ? ["classic set", JSON.stringify(properties)] : ["classic event", canonical];
   const id = derive(...same, String(product), identity, String(second));
-  if (canonical !== "") await door.admitOne(product, { ...command, type: "record", id, name: event, properties });
-  else if (Object.keys(properties).length > 0) await door.admitOne(product, { ...command, type: "set", id, properties });
+  if (canonical !== "") return { type: "record", product, id, time, identity, name: event, properties };
+  return Object.keys(properties).length === 0 ? undefined : { type: "set", product, id, time, identity, properties };
 }
 
 /** The parameters of a call; undefined where there are too many. Of a repeated one the last counts. */
@@ -63,7 +71,8 @@ function read(query: string): Call | undefined {
   const parameters = readParameters(query, MOST_PARAMETERS);
   if (parameters === undefined) return undefined;
   const call: Call = { key: "", identity: "", name: "", time: "", backDated: "", properties: {} };
-  for (const [at, name] of parameters.names.entries()) take(call, name, parameters.values[at] as string);
+  const { names, values } = parameters;
+  for (let at = 0; at < names.length; at++) take(call, names[at] as string, values[at] as string);
   return call;
 }
 

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
-import { type NameRegister, NewNames } from "./register.ts";
+import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where some could not be kept now. */
@@ -36,12 +36,25 @@ export function createDoor(outbox: Outbox, register: NameRegister): Door {
   return new CommandDoor(outbox, register);
 }
 
+/** How long calls wait for others at the most, in ms: a write costs as much for two calls as for two hundred. */
+const TOGETHER = 2;
+
 /** Single commands that go to the disk together. */
 class Company {
   readonly rows: string[] = [];
   readonly fresh = new NewNames();
   /** Settles when they are there. */
   kept: Promise<KmError | undefined> | undefined;
+  private readonly desks = new Map<number, Desk>();
+
+  desk(names: ProductNames): Desk {
+    let desk = this.desks.get(names.product);
+    if (desk === undefined) {
+      desk = deskOf(names, this.fresh, Date.now(), false);
+      this.desks.set(names.product, desk);
+    }
+    return desk;
+  }
 }
 
 class CommandDoor implements Door {
@@ -84,33 +97,35 @@ class CommandDoor implements Door {
     return { accepted, rejected: refused };
   }
 
-  async admitOne(product: number, command: unknown): Promise<KmError | undefined> {
+  admitOne(product: number, command: unknown): Promise<KmError | undefined> {
     const { company } = this;
-    const desk = deskOf(this.register.of(product), company.fresh, Date.now(), false);
-    const row = rowOf(command, desk, false);
-    if (row instanceof KmError) this.refuse(row.code);
-    else company.rows.push(row);
-    const error = row instanceof KmError ? row : await this.together(company);
-    if (error !== undefined && error !== row) this.refuse(error.code);
-    return error;
-  }
-
-  /**
-   * Settles when the company is on disk. It leaves when the one before has arrived: those that come in the meantime go with it, and a commit of a
-   * hundred calls costs as much as that of one.
-   */
-  private together(company: Company): Promise<KmError | undefined> {
+    const row = rowOf(command, company.desk(this.register.of(product)), false);
+    if (row instanceof KmError) {
+      this.refuse(row.code);
+      return Promise.resolve(row);
+    }
+    company.rows.push(row);
+    // One promise for all of them.
     company.kept ??= this.leave(company);
     return company.kept;
   }
 
+  /** Leaves when the one before has arrived and nobody else comes; those that come in the meantime go with it. */
   private async leave(company: Company): Promise<KmError | undefined> {
-    // What has arrived with it in this turn of the event loop is read first.
-    await Promise.all([this.leaving, setImmediate()]);
+    const { rows } = company;
+    await this.leaving;
+    const latest = performance.now() + TOGETHER;
+    // As long as every turn of the event loop brings some.
+    for (let before = 0; rows.length > before && performance.now() < latest; ) {
+      before = rows.length;
+      await setImmediate();
+    }
     this.company = new Company();
-    const kept = this.keep(company.rows, company.fresh);
+    const kept = this.keep(rows, company.fresh);
     this.leaving = kept;
-    return kept;
+    const error = await kept;
+    if (error !== undefined) this.refuse(error.code, rows.length);
+    return error;
   }
 
   private async keep(rows: string[], fresh: NewNames): Promise<KmError | undefined> {
@@ -125,11 +140,14 @@ class CommandDoor implements Door {
   }
 }
 
+const brace = "{".charCodeAt(0);
+
 /** The rows of those lines that are commands; the others go into `refused`, by their place in the body, where these begin at `start`. */
 function rowsOf(lines: Lines, desk: Desk, start: number, refused: Refusal[]): string[] {
   const rows: string[] = [];
-  for (const [at, line] of lines.entries()) {
-    if (typeof line === "string" && line.trim() === "") continue;
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] as Lines[number];
+    if (typeof line === "string" && line.charCodeAt(0) !== brace && line.trim() === "") continue;
     const row = typeof line === "string" ? rowOfLine(line, desk) : line;
     if (row instanceof KmError) refused.push({ index: start + at, code: row.code, message: row.message });
     else rows.push(row);

@@ -22,7 +22,13 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
       report(new KmError("KM_INTERNAL", String(cause), cause));
       answer();
     };
-    void classicCall(kind, (request.url as string).slice(3), access, door).then(answer, failed);
+    try {
+      const kept = classicCall(kind, (request.url as string).slice(3), access, door);
+      if (kept === undefined) answer();
+      else void kept.then(answer, failed);
+    } catch (cause) {
+      failed(cause);
+    }
   };
 }
 

@@ -14,11 +14,37 @@ export class Folded {
   first: number = Number.POSITIVE_INFINITY;
   /** The number of the command that used it last: a command that uses it twice means one property. */
   last = 0;
+  private eventText: string | undefined;
+  private openingText: string | undefined;
+  private followingText: string | undefined;
 
   constructor(name: string) {
     this.name = name;
     this.json = JSON.stringify(name);
   }
+
+  /** How a row goes on with it as the event's name, behind the text of its identity. */
+  get event(): string {
+    this.eventText ??= flat(`","name":${this.json},"properties":{`);
+    return this.eventText;
+  }
+
+  /** How a row's properties begin with it, up to the text of its value. */
+  get opening(): string {
+    this.openingText ??= flat(`${this.json}:"`);
+    return this.openingText;
+  }
+
+  /** How they go on with it, behind the text of the value before. */
+  get following(): string {
+    this.followingText ??= flat(`",${this.json}:"`);
+    return this.followingText;
+  }
+}
+
+/** The same text in one piece: what has been put together is a tree of its parts, and so would be every row it stands in. */
+function flat(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** The names of one kind in a product. */

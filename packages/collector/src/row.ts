@@ -10,63 +10,76 @@ export interface Desk {
   readonly fresh: NewNames;
   /** ms since the epoch. */
   readonly received: number;
-  /** What ends every row. */
+  /** What ends a row behind its last member; behind its last property; and behind the text of that one's value. */
   readonly end: string;
+  readonly endOfList: string;
+  readonly endOfText: string;
   /** Whether an id of version 5 is the app's own: it counts once for ever, whatever time and identity come with it. */
   readonly ownIds: boolean;
 }
 
 /** The desk for some commands that arrive together. */
 export function deskOf(names: ProductNames, fresh: NewNames, received: number, ownIds: boolean): Desk {
-  return { names, fresh, received, end: `,"product":${names.product},"received":${received}}`, ownIds };
+  const end = `,"product":${names.product},"received":${received}}`;
+  return { names, fresh, received, end, endOfList: `}${end}`, endOfText: `"}${end}`, ownIds };
 }
 
 /**
- * A command as a row of the store, in JSON. It is put together by hand, of few and ready parts, since hardly any text needs escapes: `plain` says
- * that none does, because they come from a line of JSON that has none.
+ * A command as a row of the store, in JSON. It is put together by hand, of few and ready parts, since each of them is an object until all are one,
+ * and since hardly any text needs escapes: `plain` says that none does, because they come from a line of JSON that has none.
  */
 export function rowOf(input: unknown, desk: Desk, plain: boolean): string | KmError {
   const command = parseCommand(input);
   if (command instanceof KmError) return command;
   const { type, id, time, identity } = command;
   if (!timeInRange(time, desk.received)) return new KmError("KM_TIME_RANGE", String(time));
-  const rest = type === "alias" ? aliasOf(command, plain) : actOf(command, desk, plain);
+  const rest = type === "alias" ? aliasOf(command, desk, plain) : actOf(command, desk, plain);
   if (rest instanceof KmError) return rest;
-  const own = type === "record" && desk.ownIds && id.charCodeAt(14) === version5 ? '"own":1,' : "";
-  return `{"type":"${type}",${own}"id":"${id}","time":${digits(time)},"identity":"${escaped(identity, plain)}",${rest}${desk.end}`;
+  const own = type === "record" && desk.ownIds && id.charCodeAt(14) === version5;
+  return (own ? ownRecord : beginnings[type]) + id + timeText(time) + escaped(identity, plain) + rest;
 }
+
+const beginnings = { record: '{"type":"record","id":"', set: '{"type":"set","id":"', alias: '{"type":"alias","id":"' };
+const ownRecord = '{"type":"record","own":1,"id":"';
 
 /** The character that stands in a UUID of version 5 at its place. */
 const version5 = "5".charCodeAt(0);
 
+/** What may not stand in JSON as it is; texts are well-formed already. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
+const special = /["\\\u0000-\u001f]/;
+
 /** A text as it stands between the quotes of JSON. */
 function escaped(text: string, plain: boolean): string {
-  return plain ? text : JSON.stringify(text).slice(1, -1);
+  return plain || !special.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 let second = 0;
-let secondDigits = "0";
+let secondText = '","time":0';
+/** The last three digits of a time, and what follows it. */
+const thousandths = Array.from({ length: 1000 }, (_, ms) => Buffer.from(`${String(ms).padStart(3, "0")},"identity":"`).toString());
 
-/** A time of today in ms as digits. Numbers of this size are slow to write, and most commands of a batch are of the same second. */
-function digits(time: number): string {
+/** What stands between a row's id and its identity. Numbers of the size of a time are slow to write, and most commands of a batch are of one second. */
+function timeText(time: number): string {
   const whole = Math.floor(time / 1000);
   if (whole !== second) {
     second = whole;
-    secondDigits = String(whole);
+    secondText = Buffer.from(`","time":${whole}`).toString();
   }
-  return secondDigits + String(1000 + time - 1000 * whole).slice(1);
+  return secondText + (thousandths[time - 1000 * whole] as string);
 }
 
-function aliasOf({ identity, alias }: Command & { type: "alias" }, plain: boolean): string | KmError {
+function aliasOf({ identity, alias }: Command & { type: "alias" }, { end }: Desk, plain: boolean): string | KmError {
   // Data under a placeholder is kept, but it is tied to nobody.
   const junk = [identity, alias].find(isJunk);
-  return junk === undefined ? `"alias":"${escaped(alias, plain)}"` : new KmError("KM_IDENTITY_JUNK", junk);
+  return junk === undefined ? `","alias":"${escaped(alias, plain)}"${end}` : new KmError("KM_IDENTITY_JUNK", junk);
 }
 
-function actOf(command: Act, { names, fresh }: Desk, plain: boolean): string | KmError {
+function actOf(command: Act, { names, fresh, endOfList, endOfText }: Desk, plain: boolean): string | KmError {
   const { time, properties } = command;
   const event = command.type === "record" ? names.take("event", command.name, time, fresh) : undefined;
   if (event instanceof KmError) return event;
+  const start = event?.event ?? '","name":"","properties":{';
   const number = names.next();
   let list = "";
   let twice = false;
@@ -75,9 +88,10 @@ function actOf(command: Act, { names, fresh }: Desk, plain: boolean): string | K
     if (name instanceof KmError) return name;
     twice ||= name.last === number;
     name.last = number;
-    list += `${list === "" ? "" : ","}${name.json}:"${escaped(String(properties[key]), plain)}"`;
+    list += (list === "" ? name.opening : name.following) + escaped(String(properties[key]), plain);
   }
-  return `"name":${event?.json ?? '""'},"properties":{${twice ? lastOfEach(properties, names) : list}}`;
+  if (twice) return start + lastOfEach(properties, names) + endOfList;
+  return start + list + (list === "" ? endOfList : endOfText);
 }
 
 /** Of properties that are one by their canonical names the last one counts. */

@@ -1,19 +1,27 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** @typedef {import("./row.js").Row} Row */
 
 const folder = join(import.meta.dirname, "../rows");
 /** The order of the table. */
-const order = ["calls", "express", "silent", "frameworks", "footprint", "faults", "directory", "processes", "acknowledged"];
+const order = [
+  "calls",
+  "express",
+  "silent",
+  "frameworks",
+  "footprint",
+  "faults",
+  "directory",
+  "processes",
+  "acknowledged",
+  "door",
+  "store",
+];
 
-/** Every row that stands in `rows/` and in `rows/collector/`: a module exports one as `row` or several as `rows`. @returns {Promise<Row[]>} */
+/** Every row that stands in `rows/`: a module exports one as `row` or several as `rows`. @returns {Promise<Row[]>} */
 export async function loadRows() {
-  const files = ["", "collector/"].flatMap((below) =>
-    (existsSync(join(folder, below)) ? readdirSync(join(folder, below)) : [])
-      .filter((name) => name.endsWith(".js"))
-      .map((name) => below + name),
-  );
+  const files = readdirSync(folder).filter((name) => name.endsWith(".js"));
   const place = (/** @type {string} */ name) => {
     const at = order.findIndex((start) => name === `${start}.js`);
     return at < 0 ? order.length : at;

@@ -10,7 +10,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
  * @typedef {object} SinkStats
  * @property {number} requests
  * @property {number} wireBytes bodies as they came, and the urls of requests without one
- * @property {number} plainBytes bodies unpacked
+ * @property {number} plainBytes the same with bodies unpacked
  * @property {number} received different commands in the range asked for
  * @property {number} copies how many times more than once they came
  * @property {number} foreignCopies copies that came under another id than the first time
@@ -44,7 +44,7 @@ const unpack = (encoding, body) => {
 const open = (request) => {
   try {
     const body = unpack(request.encoding, request.body);
-    stats.plainBytes += body.length;
+    stats.plainBytes += body.length || request.url.length;
     for (const { seq, id } of driver.parse({ ...request, body })) {
       if (!Number.isInteger(seq) || seq < 0 || seq >= MOST) continue;
       if (counts[seq] === 0) {
