@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Client, type Km, openRequest } from "@kmkit/core";
-import { clientOf, exchangeOf, type KmOptions, type NodeHints } from "@kmkit/node";
+import { clientOf, exchangeOf, type KmOptions, type NodeHints, notesOf, sharedPrototype } from "@kmkit/node";
 
 declare global {
   namespace Express {
@@ -33,11 +33,38 @@ export function km(
   const { client, options: own } = clientOf(options);
   return function km(request, response, next) {
     const native = request as ExpressRequest;
-    if (native.km === undefined) {
-      native.km = openRequest(client, own, native, exchangeOf(request, response, new ExpressHints(native)));
-    }
+    if (native.km === undefined) put(native, openRequest(client, own, native, exchangeOf(request, response, new ExpressHints(native))));
     next();
   };
+}
+
+/** Where a request notes its `km`. */
+const noted = Symbol("kmkit.km");
+/** The prototypes of Express' requests that read `km` from the notes. */
+const prototypes = new WeakSet<object>();
+
+/** Makes it `request.km`, by the prototype that all requests of Express share where they have one ({@link notesOf} says why). */
+function put(request: ExpressRequest, opened: Km): void {
+  const notes = notesOf(request);
+  const shared = sharedPrototype(request);
+  if (notes === undefined || shared === undefined) {
+    request.km = opened;
+    return;
+  }
+  if (!prototypes.has(shared)) {
+    prototypes.add(shared);
+    Object.defineProperty(shared, "km", {
+      configurable: true,
+      get(this: IncomingMessage) {
+        return notesOf(this)?.[noted];
+      },
+      // An app's own stand-in, in a test for instance.
+      set(this: IncomingMessage, value: unknown) {
+        Object.defineProperty(this, "km", { configurable: true, enumerable: true, writable: true, value });
+      },
+    });
+  }
+  notes[noted] = opened;
 }
 
 /** What Express knows better; a class, since closures would be made anew for each request. */

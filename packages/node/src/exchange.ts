@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Exchange } from "@kmkit/core";
 import onHeaders from "on-headers";
+import { notesOf, sharedPrototype } from "./notes.ts";
 
 /** What a framework knows better than `node:http` does. */
 export interface NodeHints {
@@ -32,6 +33,7 @@ class NodeExchange implements Exchange {
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly hints: NodeHints;
+  private fields: IncomingMessage["headers"] | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, hints: NodeHints) {
     this.method = request.method ?? "GET";
@@ -49,7 +51,8 @@ class NodeExchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    return (name === "host" ? this.hints.host?.() : undefined) ?? textOf(this.request.headers[name]);
+    this.fields ??= this.request.headers;
+    return (name === "host" ? this.hints.host?.() : undefined) ?? textOf(this.fields[name]);
   }
 
   answered(name: string): string | undefined {
@@ -71,7 +74,7 @@ class NodeExchange implements Exchange {
   }
 
   headers(work: () => void): void {
-    watchOf(this.response)?.atHeaders.push(work);
+    watchOf(this.request, this.response)?.push(work);
   }
 
   ending(work: () => void): void {
@@ -88,45 +91,67 @@ class NodeExchange implements Exchange {
   }
 }
 
-/** What is to be done before the headers of a response are written. */
-interface Watch {
-  /** The `writeHead` that stood there before ours. */
-  readonly writeHead: (...args: unknown[]) => ServerResponse;
-  readonly atHeaders: (() => void)[];
-}
+type WriteHead = (this: ServerResponse, ...args: unknown[]) => ServerResponse;
+type Works = (() => void)[];
+type Watch = { readonly response: ServerResponse; readonly works: Works };
 
-const watches = Symbol("kmkit.watch");
-type Watched = ServerResponse & { [watches]?: Watch };
+/** Where a request notes what is to be done before the headers of its response are written. */
+const watching = Symbol("kmkit.watching");
+/** The prototypes of frameworks whose `writeHead` is ours. */
+const prototypes = new WeakSet<object>();
 
-/** Undefined for what is no response: for a web socket's handshake apps call middleware with `{}`. */
-function watchOf(response: Watched): Watch | undefined {
-  const known = response[watches];
-  if (known !== undefined) return known;
+/** What is to be done before these headers are written. Undefined for what is no response: for a web socket's handshake apps call middleware with `{}`. */
+function watchOf(request: IncomingMessage, response: ServerResponse): Works | undefined {
   if (typeof response.writeHead !== "function") return undefined;
-  const watch: Watch = { writeHead: response.writeHead as Watch["writeHead"], atHeaders: [] };
-  response[watches] = watch;
-  response.writeHead = writeHead as ServerResponse["writeHead"];
-  return watch;
+  const notes = notesOf(request);
+  const known = notes?.[watching] as Watch | undefined;
+  if (known?.response === response) return known.works;
+  const works: Works = [];
+  // One that somebody has put a `writeHead` on may have been at it before the prototype's was ours.
+  if (notes === undefined || Object.hasOwn(response, "writeHead") || !watchesAll(response)) {
+    const before = response.writeHead as WriteHead;
+    response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+      return writeWatched(this, works, before, args);
+    } as ServerResponse["writeHead"];
+  }
+  if (notes !== undefined) notes[watching] = { response, works };
+  return works;
 }
 
-/** Nearly every answer comes by with its status alone: all else is left to `on-headers`, whose own way costs several microseconds a request. */
-function writeHead(this: Watched, ...args: unknown[]): ServerResponse {
-  const watch = this[watches] as Watch;
-  if (watch.atHeaders.length === 0) return watch.writeHead.apply(this, args);
+/** Whether the headers of this response are seen by a `writeHead` of ours, on the prototype that its framework shares among all responses. */
+function watchesAll(response: ServerResponse): boolean {
+  const shared = sharedPrototype(response) as ServerResponse | undefined;
+  if (shared === undefined || prototypes.has(shared)) return shared !== undefined;
+  prototypes.add(shared);
+  const own = Object.hasOwn(shared, "writeHead") ? (shared.writeHead as WriteHead) : undefined;
+  const above = Object.getPrototypeOf(shared) as { writeHead: WriteHead };
+  shared.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+    const watch = this.req === undefined ? undefined : (notesOf(this.req)?.[watching] as Watch | undefined);
+    const writeHead = own ?? above.writeHead;
+    // Another response to the same request is none of ours.
+    return watch?.response === this ? writeWatched(this, watch.works, writeHead, args) : writeHead.apply(this, args);
+  } as ServerResponse["writeHead"];
+  return true;
+}
+
+/** Does the work and writes the headers. Nearly every answer comes by with its status alone: all else is left to `on-headers`, whose own way costs several microseconds a request. */
+function writeWatched(response: ServerResponse, works: Works, writeHead: WriteHead, args: unknown[]): ServerResponse {
+  if (works.length === 0) return writeHead.apply(response, args);
   // The last to come is the first to see the headers, as with on-headers.
   const work = () => {
-    while (watch.atHeaders.length > 0) watch.atHeaders.pop()?.();
+    while (works.length > 0) works.pop()?.();
   };
   if (args.length === 1) {
     work();
-    return watch.writeHead.apply(this, args);
+    return writeHead.apply(response, args);
   }
-  const outer = this.writeHead;
-  this.writeHead = watch.writeHead as ServerResponse["writeHead"];
-  onHeaders(this, work);
-  const inner = this.writeHead as Watch["writeHead"];
-  this.writeHead = outer;
-  return inner.apply(this, args);
+  const own = Object.getOwnPropertyDescriptor(response, "writeHead");
+  response.writeHead = writeHead as ServerResponse["writeHead"];
+  onHeaders(response, work);
+  const inner = response.writeHead as WriteHead;
+  if (own === undefined) delete (response as { writeHead?: unknown }).writeHead;
+  else Object.defineProperty(response, "writeHead", own);
+  return inner.apply(response, args);
 }
 
 function textOf(value: string | number | readonly string[] | undefined): string | undefined {
