@@ -9,7 +9,10 @@ import type { DeadLetter, OutboxStorage } from "./storage.ts";
 import { Alarm, LOST, within } from "./timer.ts";
 import { backoff, type Verdict } from "./verdict.ts";
 
-/** After a fault the next try is small: a receiver that is getting up is not thrown down by it. */
+/**
+ * Most commands of the first try, and of a try after a fault: a receiver that is getting up is not thrown down by it, and where replies are lost
+ * little is copied.
+ */
 const PROBE = 20;
 /** How soon to look again while another process sends, in ms. */
 const OTHER_SENDS = 200;
@@ -107,7 +110,7 @@ class DeliveringOutbox implements Outbox {
 
   private async send(): Promise<void> {
     try {
-      for (let first = true; ; first = false) {
+      for (let first = true, probing = false; ; first = false) {
         this.elsewhere = !(await this.storage.lease());
         if (this.elsewhere) {
           this.notBefore = performance.now() + OTHER_SENDS;
@@ -115,8 +118,11 @@ class DeliveringOutbox implements Outbox {
         }
         const { batchCommands, batchBytes } = this.limits;
         const { commands, bytes } = this.storage.waiting();
-        if (!first && this.done >= this.goal && commands < batchCommands && bytes < batchBytes) return;
-        const held = await this.storage.head(this.failures > 0 ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
+        // What a probe has left behind follows at once.
+        const few = probing ? commands === 0 : commands < batchCommands && bytes < batchBytes;
+        if (!first && this.done >= this.goal && few) return;
+        probing = this.failures > 0 || this.done === 0;
+        const held = await this.storage.head(probing ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
         if (held.length === 0) {
           // Another process was quicker, or it holds what we counted: look again, but not in a circle.
           this.notBefore = performance.now() + OTHER_SENDS;

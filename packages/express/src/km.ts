@@ -79,8 +79,9 @@ class ExpressHints implements NodeHints {
     return this.request.originalUrl;
   }
 
-  secure(): boolean {
-    return this.request.secure;
+  secure(): boolean | undefined {
+    // Without this header Express says what the socket says, only more slowly.
+    return this.request.headers["x-forwarded-proto"] === undefined ? undefined : this.request.secure;
   }
 
   host(): string {
