@@ -30,7 +30,7 @@ export class Intake {
 
   put(lines: readonly string[]): Put {
     if (lines.length === 0) return Promise.resolve(undefined);
-    const fits = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.waiting().bytes);
+    const fits = this.closed ? 0 : fitting(lines, this.limits.maxBytes - this.storage.waiting().bytes - this.gathering.bytes);
     const room = this.limits.whole === true && fits < lines.length ? 0 : fits;
     this.counts.recorded += room;
     if (room === lines.length) return this.gathering.add(lines);
