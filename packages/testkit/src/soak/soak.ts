@@ -39,6 +39,7 @@ export class Soak {
   private visitors: Visitors | undefined;
   private refusedBefore = 0;
   private refusedNow = 0;
+  private collectorKills = 0;
   private killing = false;
   private readonly say: (text: string) => void;
 
@@ -131,9 +132,16 @@ export class Soak {
   private async do({ kind, ms }: Fault): Promise<void> {
     if (kind === "kill-app") return this.killApp(ms);
     if (kind === "kill-collector") {
+      this.collectorKills += 1;
+      const kills = this.collectorKills;
       await this.collector.signal("SIGKILL");
       await pause(ms);
-      return this.collector.start();
+      // Killed again in the meantime, perhaps while it starts: then that fault starts it.
+      const again = () => this.collectorKills !== kills;
+      if (again()) return;
+      return this.collector.start().catch((cause: unknown) => {
+        if (!again()) throw cause;
+      });
     }
     if (kind === "disk") {
       this.disk?.fill();
@@ -151,6 +159,8 @@ export class Soak {
   private async killApp(ms: number): Promise<void> {
     const { app } = this;
     if (app === undefined || this.killing) return;
+    await app.ready;
+    if (app !== this.app || this.killing) return;
     await this.look();
     this.killing = true;
     const { at } = await app.signal("SIGKILL");
