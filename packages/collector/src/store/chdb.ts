@@ -16,11 +16,16 @@ const connectionArgs = [
 /** Lists of ids stand in the statement itself, so it may be long; a command's key holds its time, so its twins share a partition. */
 const shared = "max_query_size = 268435456, do_not_merge_across_partitions_select_final = 1";
 
-const limits: Readonly<Record<Lane, readonly string[]>> = {
+/** What a report groups by may be as many as there are commands. */
+const spill = "max_bytes_before_external_group_by = 300000000, max_bytes_before_external_sort = 300000000";
+
+const limits: Readonly<Record<Lane | "stream", readonly string[]>> = {
   write: [`SET ${shared}`],
   // readonly comes last: from then on the session may neither write nor read files nor change a setting, this one included.
   quick: [`SET ${shared}, max_execution_time = 20, max_memory_usage = 600000000`, "SET readonly = 1"],
-  report: [`SET ${shared}, max_execution_time = 120, max_memory_usage = 1000000000`, "SET readonly = 1"],
+  report: [`SET ${shared}, ${spill}, max_execution_time = 120, max_memory_usage = 1000000000`, "SET readonly = 1"],
+  // Its time is that of the reader at the other end.
+  stream: [`SET ${shared}, ${spill}, max_block_size = 2000, max_memory_usage = 1000000000`, "SET readonly = 1"],
 };
 
 interface Queue {
@@ -61,6 +66,11 @@ function queue(session: Session): Queue {
     },
     release: () => session.close(),
   };
+}
+
+function parsed<Row>(bytes: Uint8Array): Row[] {
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
 }
 
 async function load(): Promise<typeof import("chdb")> {
@@ -113,7 +123,9 @@ export async function openChdb(directory: string): Promise<Engine> {
   }
 
   const lanes = {} as Record<Lane, Queue>;
+  const streams = new Set<Session>();
   const release = async (): Promise<void> => {
+    for (const session of streams) session.close();
     for (const lane of Object.values(lanes)) lane.release();
     // close() lets go of the directory a moment later; whoever opens the next one must not come before that.
     await drainPending();
@@ -145,11 +157,29 @@ export async function openChdb(directory: string): Promise<Engine> {
     return result.bytes();
   };
 
+  /** In a session of its own, so that a slow reader keeps nobody waiting; its calls take their turns with the reports, lest there be too many. */
+  async function* stream<Row>(sql: string, params: Params = {}): AsyncGenerator<Row[], void, undefined> {
+    const filled = bind(sql, params);
+    const session = await run("report", async () => new Session(path, { connectionArgs }));
+    streams.add(session);
+    try {
+      for (const limit of limits.stream) await run("report", () => session.queryAsync(limit));
+      const chunks = session.queryStream(filled)[Symbol.asyncIterator]();
+      for (;;) {
+        const { done, value } = await run("report", () => chunks.next());
+        if (done) return;
+        yield parsed<Row>(value.raw());
+      }
+    } finally {
+      streams.delete(session);
+      session.close();
+    }
+  }
+
   return {
-    async query<Row>(sql: string, params: Params = {}, lane: Lane = "quick"): Promise<Row[]> {
-      const lines = new TextDecoder().decode(await select(lane, sql, params, "JSONEachRow")).split("\n");
-      return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
-    },
+    query: async <Row>(sql: string, params: Params = {}, lane: Lane = "quick") =>
+      parsed<Row>(await select(lane, sql, params, "JSONEachRow")),
+    stream,
     binary: (sql, params = {}, lane = "quick") => select(lane, sql, params, "RowBinary"),
     async insert(table, columns, ndjson) {
       // async_insert would acknowledge rows that are not in yet.

@@ -5,19 +5,27 @@ const durable = "fsync_after_insert = 1, fsync_part_directory = 1";
 
 const day = "DateTime64(3,'UTC')";
 
+const columns = "product, time, id, type, identity, name, alias, properties, received, own";
+
+// `rank` is a hash of the content: of rows with one key, which somebody sent with different contents, the engine keeps that of the highest,
+// so that which came first decides nothing. An alias has the other identity in its key, lest an edge be lost.
+const commands = (table: string): string => `CREATE TABLE IF NOT EXISTS km.${table} (product UInt32 CODEC(Delta, ZSTD(1)),
+    who UInt64 DEFAULT sipHash64(identity), time ${day} CODEC(Delta, ZSTD(1)), id UUID, type Enum8('record'=1,'set'=2,'alias'=3),
+    identity String CODEC(ZSTD(1)), name LowCardinality(String), alias String CODEC(ZSTD(1)),
+    properties Map(LowCardinality(String), String) CODEC(ZSTD(1)), received ${day} DEFAULT now64(3) CODEC(Delta, ZSTD(1)),
+    own UInt8 CODEC(ZSTD(1)), rank UInt32 DEFAULT toUInt32(sipHash64(name, properties)) CODEC(NONE))
+    ENGINE = ReplacingMergeTree(rank) PARTITION BY toYear(time) PRIMARY KEY (product, who, time, id)
+    ORDER BY (product, who, time, id, type, alias) SETTINGS ${durable}`;
+
 /**
  * The tables and views of the store, one statement each, all repeatable. `commands` is the truth; views carry what the others need of it.
  * `who` is the hash of an identity and `person` the smallest `who` of a connected set; neither is ever shown outside.
+ *
+ * `commands FINAL` has each key once. An id may still stand at several places, since its retry can have another time or identity: readers
+ * let that of the earliest count for a person (see `copies.ts`). An app's own ids, for which that is usual, are marked by `own`.
  */
 const schema: readonly string[] = [
-  "CREATE DATABASE IF NOT EXISTS km",
-  `CREATE TABLE IF NOT EXISTS km.commands (product UInt32 CODEC(Delta, ZSTD(1)), who UInt64 DEFAULT sipHash64(identity),
-    time ${day} CODEC(Delta, ZSTD(1)), id UUID, type Enum8('record'=1,'set'=2,'alias'=3), identity String CODEC(ZSTD(1)),
-    name LowCardinality(String), alias String CODEC(ZSTD(1)), properties Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    received ${day} DEFAULT now64(3) CODEC(Delta, ZSTD(1)))
-    ENGINE = ReplacingMergeTree PARTITION BY toYear(time) ORDER BY (product, who, time, id) SETTINGS ${durable}`,
-  // Whether the app gave the id: only such ids can stand at several places, so only they need to be counted as a set.
-  "ALTER TABLE km.commands ADD COLUMN IF NOT EXISTS own UInt8 DEFAULT 0 CODEC(ZSTD(1))",
+  commands("commands"),
   // Each edge in both directions.
   `CREATE TABLE IF NOT EXISTS km.aliases (product UInt32, a UInt64, b UInt64, identity String, alias String, time ${day})
     ENGINE = ReplacingMergeTree ORDER BY (product, a, b) SETTINGS ${durable}`,
@@ -40,7 +48,29 @@ const schema: readonly string[] = [
   "CREATE MATERIALIZED VIEW IF NOT EXISTS km.mv_members TO km.members AS SELECT product, person, who FROM km.people",
 ];
 
-/** Makes what is missing of the schema; harmless on a store that has it all. */
+/** Copies the commands of a directory whose table has no `rank` yet into one that has. A crash leaves either table whole, and it begins anew. */
+async function renew(engine: Engine): Promise<void> {
+  const found = await engine.query<{ name: string }>(
+    "SELECT name FROM system.columns WHERE database = 'km' AND table = 'commands'",
+    {},
+    "write",
+  );
+  const names = new Set(found.map((column) => column.name));
+  // Also what a crash behind the exchange has left.
+  await engine.command("DROP TABLE IF EXISTS km.commands_next SYNC");
+  if (names.size === 0 || names.has("rank")) return;
+  // The views hang on the table that goes; those that are missing are made after.
+  for (const view of ["mv_aliases", "mv_identities"]) await engine.command(`DROP VIEW IF EXISTS km.${view} SYNC`);
+  await engine.command(commands("commands_next"));
+  const from = names.has("own") ? columns : columns.replace(/own$/, "0");
+  await engine.command(`INSERT INTO km.commands_next (${columns}) SELECT ${from} FROM km.commands`);
+  await engine.command("EXCHANGE TABLES km.commands AND km.commands_next");
+  await engine.command("DROP TABLE km.commands_next SYNC");
+}
+
+/** Makes what is missing of the schema, and renews the table of an older form; harmless on a store that has it all. */
 export async function applySchema(engine: Engine): Promise<void> {
+  await engine.command("CREATE DATABASE IF NOT EXISTS km");
+  await renew(engine);
   for (const statement of schema) await engine.command(statement);
 }
