@@ -56,6 +56,9 @@ const whosSql = `SELECT DISTINCT toString(who) AS hash FROM (
 
 const theirs = "product = {p:UInt32} AND who IN {whos:Array(UInt64)}";
 
+/** Values of more bytes than this are fetched for themselves. */
+const LONG = 256;
+
 // Of the places at which an id stands the earliest counts (copies.ts); of several contents at that place FINAL shows the one that does.
 const counting = "SELECT id, type, min((time, who)) AS place FROM km.commands";
 
@@ -69,16 +72,39 @@ const identitiesSql = `SELECT identity, commands, toUnixTimestamp64Milli(first) 
   ORDER BY identity = {i:String} DESC, first, identity LIMIT 10000)
   ORDER BY first, identity`;
 
-// The sizes first, without the values: a person may hold more of them than memory.
-const propertiesSql = `WITH acts AS (SELECT time, id, type, properties FROM km.commands FINAL WHERE ${theirs} AND type != 'alias'
-    AND (who, time, id, type) IN (SELECT place.2, place.1, id, type FROM (${counting} WHERE ${theirs} AND type != 'alias' GROUP BY id, type))),
-  sizes AS (SELECT property, max(time) AS at, length(property) + argMax(length(text), (time, toString(id), type)) AS size
-    FROM acts ARRAY JOIN mapKeys(properties) AS property, mapValues(properties) AS text GROUP BY property),
-  fitting AS (SELECT property, total FROM (SELECT property, count() OVER () AS total, sum(size) OVER (ORDER BY at DESC, property ROWS UNBOUNDED PRECEDING) AS sum FROM sizes)
-    WHERE sum <= ${PAGE_BYTES})
-  SELECT property, argMax(text, (time, toString(id), type)) AS value, toUnixTimestamp64Milli(max(time)) AS at, toUInt32(any(total)) AS total
-  FROM acts ARRAY JOIN mapKeys(properties) AS property, mapValues(properties) AS text
-  INNER JOIN fitting USING (property) GROUP BY property ORDER BY property`;
+const valuesSql = (value: string, which: string): string => `SELECT property, max(time) AS last, ${value}
+  FROM km.commands FINAL ARRAY JOIN mapKeys(properties) AS property, mapValues(properties) AS text
+  WHERE ${theirs} AND type != 'alias' AND ${which}
+    AND (who, time, id, type) IN (SELECT place.2, place.1, id, type FROM (${counting} WHERE ${theirs} AND type != 'alias' GROUP BY id, type))
+  GROUP BY property`;
+
+const latest = (what: string): string => `argMax(${what}, (time, toString(id), type))`;
+
+// Long values are left out at first: a person may hold more of them than memory.
+const propertiesSql = `SELECT property, short AS value, toUnixTimestamp64Milli(last) AS at, bytes > ${LONG} AS long, total FROM (
+  SELECT property, short, last, bytes, toUInt32(count() OVER ()) AS total,
+    sum(length(property) + bytes) OVER (ORDER BY last DESC, property ROWS UNBOUNDED PRECEDING) AS sum
+  FROM (${valuesSql(`${latest("length(text)")} AS bytes, ${latest(`if(length(text) > ${LONG}, '', text)`)} AS short`, "1")}))
+  WHERE sum <= ${PAGE_BYTES} ORDER BY property`;
+
+const longSql = valuesSql(`${latest("text")} AS value`, "property IN {long:Array(String)}");
+
+interface PropertyRow {
+  readonly property: string;
+  readonly value: string;
+  readonly at: number;
+  readonly long: number;
+  readonly total: number;
+}
+
+async function readProperties(engine: Engine, params: Params): Promise<PropertyRow[]> {
+  const rows = await engine.query<PropertyRow>(propertiesSql, params);
+  const long = rows.filter((row) => row.long).map((row) => row.property);
+  if (long.length === 0) return rows;
+  const values = await engine.query<{ property: string; value: string }>(longSql, { ...params, long });
+  const known = new Map(values.map((row) => [row.property, row.value]));
+  return rows.map((row) => (row.long ? { ...row, value: known.get(row.property) ?? "" } : row));
+}
 
 function pageSize(limit = 200): number {
   if (!Number.isInteger(limit) || limit < 1) throw new KmError("KM_CURSOR_INVALID", `limit ${limit}`);
@@ -99,7 +125,7 @@ export async function readPerson(engine: Engine, product: number, identity: stri
   const params: Params = { p: product, i: identity, whos };
   const identities = await engine.query<Omit<PersonIdentity, "anonymous"> & { total: number }>(identitiesSql, params);
   if (!identities.some((one) => one.identity === identity.toWellFormed())) return undefined;
-  const properties = await engine.query<{ property: string; value: string; at: number; total: number }>(propertiesSql, params);
+  const properties = await readProperties(engine, params);
   const { events, next } = await readEvents(engine, product, whos, limit, cursor);
   const names = [properties.map((row) => row.property), events.flatMap((row) => [row.name, ...Object.keys(row.properties)])].flat();
   const display = await displayNames(engine, product, "quick", names);
