@@ -14,8 +14,9 @@ export function copiesSql(only = "1"): string {
     GROUP BY key HAVING min(sipHash64(time, who)) != max(sipHash64(time, who))`;
   return `SELECT place.2 AS who, place.1 AS time, id, type FROM (
     SELECT id, type, if(l.person = 0, c.who, l.person) AS one, arraySort(groupArray((c.time, c.who))) AS places
-    FROM (SELECT DISTINCT id, type, time, who FROM km.commands WHERE ${acts} AND sipHash64(id, type) IN (${doubtful})) AS c
-    ANY LEFT JOIN (SELECT who, min(people.person) AS person FROM km.people WHERE product = {p:UInt32} GROUP BY who) AS l USING (who)
+    FROM (SELECT who, min(people.person) AS person FROM km.people WHERE product = {p:UInt32} GROUP BY who) AS l
+    RIGHT JOIN (SELECT DISTINCT id, type, time, who FROM km.commands WHERE ${acts} AND sipHash64(id, type) IN (${doubtful})) AS c
+      ON l.who = c.who
     GROUP BY id, type, one HAVING count() > 1)
     ARRAY JOIN arrayPopFront(places) AS place`;
 }
