@@ -1,11 +1,15 @@
+import { KmError } from "@kmkit/core";
 import type { Engine } from "./engine.ts";
+
+/** Which form of the tables this is; stands in the comment of `km.commands`. Raise it with every change that an older directory has not. */
+const form = "kmkit store, form 2";
 
 // Costs a quarter of an insert's time and makes an acknowledged block outlive a power cut.
 const durable = "fsync_after_insert = 1, fsync_part_directory = 1";
 
 const day = "DateTime64(3,'UTC')";
 
-const columns = "product, time, id, type, identity, name, alias, properties, received, own";
+const oldColumns = ["product", "who", "time", "id", "type", "identity", "name", "alias", "properties", "received"];
 
 // `rank` is a hash of the content: of rows with one key, which somebody sent with different contents, the engine keeps that of the highest,
 // so that which came first decides nothing. An alias has the other identity in its key, lest an edge be lost.
@@ -15,7 +19,7 @@ const commands = (table: string): string => `CREATE TABLE IF NOT EXISTS km.${tab
     properties Map(LowCardinality(String), String) CODEC(ZSTD(1)), received ${day} DEFAULT now64(3) CODEC(Delta, ZSTD(1)),
     own UInt8 CODEC(ZSTD(1)), rank UInt32 DEFAULT toUInt32(sipHash64(name, properties)) CODEC(NONE))
     ENGINE = ReplacingMergeTree(rank) PARTITION BY toYear(time) PRIMARY KEY (product, who, time, id)
-    ORDER BY (product, who, time, id, type, alias) SETTINGS ${durable}`;
+    ORDER BY (product, who, time, id, type, alias) SETTINGS ${durable} COMMENT '${form}'`;
 
 /**
  * The tables and views of the store, one statement each, all repeatable. `commands` is the truth; views carry what the others need of it.
@@ -48,29 +52,42 @@ const schema: readonly string[] = [
   "CREATE MATERIALIZED VIEW IF NOT EXISTS km.mv_members TO km.members AS SELECT product, person, who FROM km.people",
 ];
 
-/** Copies the commands of a directory whose table has no `rank` yet into one that has. A crash leaves either table whole, and it begins anew. */
-async function renew(engine: Engine): Promise<void> {
-  const found = await engine.query<{ name: string }>(
-    "SELECT name FROM system.columns WHERE database = 'km' AND table = 'commands'",
-    {},
-    "write",
-  );
-  const names = new Set(found.map((column) => column.name));
-  // Also what a crash behind the exchange has left.
-  await engine.command("DROP TABLE IF EXISTS km.commands_next SYNC");
-  if (names.size === 0 || names.has("rank")) return;
+/**
+ * Copies the commands of a directory of the first form, which had no `rank` and said nothing of its form, into a table of this one. A crash
+ * leaves either table whole, and the next start begins anew.
+ */
+async function renew(engine: Engine, columns: ReadonlySet<string>): Promise<void> {
   // The views hang on the table that goes; those that are missing are made after.
   for (const view of ["mv_aliases", "mv_identities"]) await engine.command(`DROP VIEW IF EXISTS km.${view} SYNC`);
   await engine.command(commands("commands_next"));
-  const from = names.has("own") ? columns : columns.replace(/own$/, "0");
-  await engine.command(`INSERT INTO km.commands_next (${columns}) SELECT ${from} FROM km.commands`);
+  // The oldest did not note whose ids the app gave. Those are of version 5; so are those of classic calls, which only costs time.
+  const own = `type = 'record' AND substring(toString(id), 15, 1) = '5'${columns.has("own") ? " OR own = 1" : ""}`;
+  const kept = "product, time, id, type, identity, name, alias, properties, received";
+  await engine.command(`INSERT INTO km.commands_next (${kept}, own) SELECT ${kept}, ${own} FROM km.commands`);
   await engine.command("EXCHANGE TABLES km.commands AND km.commands_next");
-  await engine.command("DROP TABLE km.commands_next SYNC");
 }
 
-/** Makes what is missing of the schema, and renews the table of an older form; harmless on a store that has it all. */
+/**
+ * Makes what is missing of the schema, and renews a table of the first form; harmless on a store that has it all. Tables of any other form
+ * are refused with KM_STORE_BROKEN and left as they are: they would be taken for ours and count wrongly.
+ */
 export async function applySchema(engine: Engine): Promise<void> {
+  const [found] = await engine.query<{ comment: string; columns: string[] }>(
+    `SELECT any(t.comment) AS comment, groupArray(c.name) AS columns FROM system.tables AS t
+     JOIN system.columns AS c ON c.database = t.database AND c.table = t.name WHERE t.database = 'km' AND t.name = 'commands' GROUP BY t.name`,
+    {},
+    "write",
+  );
+  if (found && found.comment !== form) {
+    const columns = new Set(found.columns);
+    const first = found.comment === "" && !columns.has("rank") && oldColumns.every((column) => columns.has(column));
+    const other = found.comment || "tables of an unknown form";
+    if (!first) throw new KmError("KM_STORE_BROKEN", `it holds "${other}", and this version of kmkit reads "${form}" and the one before`);
+    await engine.command("DROP TABLE IF EXISTS km.commands_next SYNC");
+    await renew(engine, columns);
+  }
   await engine.command("CREATE DATABASE IF NOT EXISTS km");
-  await renew(engine);
+  // What was renewed, now or before a crash.
+  await engine.command("DROP TABLE IF EXISTS km.commands_next SYNC");
   for (const statement of schema) await engine.command(statement);
 }

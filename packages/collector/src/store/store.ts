@@ -54,15 +54,15 @@ function edge(line: string): Edge {
 }
 
 /**
- * The store on an engine; makes the tables that are missing. One store an engine, and one process a directory. If it rejects
- * (KM_STORE_BROKEN), the engine is still open and the caller's to close.
+ * The store on an engine; makes the tables that are missing, and renews those of the form before (see {@link applySchema}). One store an
+ * engine, and one process a directory. If it rejects (KM_STORE_BROKEN), the engine is still open and the caller's to close.
  *
  * @example
  * const store = await openStore(await openChdb(".kmkit/data"));
  */
 export async function openStore(engine: Engine): Promise<Store> {
   await applySchema(engine).catch((cause: Error) => {
-    throw new KmError("KM_STORE_BROKEN", cause.message, cause);
+    throw cause instanceof KmError && cause.code === "KM_STORE_BROKEN" ? cause : new KmError("KM_STORE_BROKEN", cause.message, cause);
   });
   const begun = new Set<Promise<unknown>>();
   /** A write is several statements: closing between two of them would throw away work that is nearly done. */
