@@ -19,13 +19,15 @@ const shared = "max_query_size = 268435456, do_not_merge_across_partitions_selec
 /** What a report groups by may be as many as there are commands. */
 const spill = "max_bytes_before_external_group_by = 300000000, max_bytes_before_external_sort = 300000000";
 
+const small = "max_block_size = 128, preferred_block_size_bytes = 262144, max_threads = 1, output_format_parallel_formatting = 0";
+
 const limits: Readonly<Record<Lane | "stream", readonly string[]>> = {
   write: [`SET ${shared}`],
   // readonly comes last: from then on the session may neither write nor read files nor change a setting, this one included.
   quick: [`SET ${shared}, max_execution_time = 20, max_memory_usage = 600000000`, "SET readonly = 1"],
   report: [`SET ${shared}, ${spill}, max_execution_time = 120, max_memory_usage = 1000000000`, "SET readonly = 1"],
-  // Its time is that of the reader at the other end.
-  stream: [`SET ${shared}, ${spill}, max_block_size = 2000, max_memory_usage = 1000000000`, "SET readonly = 1"],
+  // Its time is that of the reader at the other end. Small blocks, since a row may be half a megabyte and several copies of a block are made.
+  stream: [`SET ${shared}, ${spill}, ${small}, max_memory_usage = 1000000000`, "SET readonly = 1"],
 };
 
 interface Queue {
@@ -68,9 +70,15 @@ function queue(session: Session): Queue {
   };
 }
 
-function parsed<Row>(bytes: Uint8Array): Row[] {
-  const lines = new TextDecoder().decode(bytes).split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
+/** One row after the other: all of a block's at once would be as much memory again, several times. */
+function* parsed<Row>(bytes: Uint8Array): Generator<Row, void, undefined> {
+  const text = new TextDecoder();
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(10, at);
+    const line = text.decode(bytes.subarray(at, end < 0 ? undefined : end));
+    if (line !== "") yield JSON.parse(line) as Row;
+    at = end < 0 ? bytes.length : end + 1;
+  }
 }
 
 async function load(): Promise<typeof import("chdb")> {
@@ -158,7 +166,7 @@ export async function openChdb(directory: string): Promise<Engine> {
   };
 
   /** In a session of its own, so that a slow reader keeps nobody waiting; its calls take their turns with the reports, lest there be too many. */
-  async function* stream<Row>(sql: string, params: Params = {}): AsyncGenerator<Row[], void, undefined> {
+  async function* stream<Row>(sql: string, params: Params = {}): AsyncGenerator<Iterable<Row>, void, undefined> {
     const filled = bind(sql, params);
     const session = await run("report", async () => new Session(path, { connectionArgs }));
     streams.add(session);
@@ -178,7 +186,7 @@ export async function openChdb(directory: string): Promise<Engine> {
 
   return {
     query: async <Row>(sql: string, params: Params = {}, lane: Lane = "quick") =>
-      parsed<Row>(await select(lane, sql, params, "JSONEachRow")),
+      [...parsed<Row>(await select(lane, sql, params, "JSONEachRow"))],
     stream,
     binary: (sql, params = {}, lane = "quick") => select(lane, sql, params, "RowBinary"),
     async insert(table, columns, ndjson) {
