@@ -185,8 +185,9 @@ export async function openChdb(directory: string): Promise<Engine> {
   }
 
   return {
-    query: async <Row>(sql: string, params: Params = {}, lane: Lane = "quick") =>
-      [...parsed<Row>(await select(lane, sql, params, "JSONEachRow"))],
+    query: async <Row>(sql: string, params: Params = {}, lane: Lane = "quick") => [
+      ...parsed<Row>(await select(lane, sql, params, "JSONEachRow")),
+    ],
     stream,
     binary: (sql, params = {}, lane = "quick") => select(lane, sql, params, "RowBinary"),
     async insert(table, columns, ndjson) {

@@ -46,8 +46,11 @@ const largeSql = rowsSql(
 /** How many of the events make a page: as many as were asked for, or as have room; one in any case. */
 function room(events: readonly Sized[], limit: number): number {
   let bytes = 0;
-  const over = events.slice(0, limit).findIndex((event) => (bytes += event.bytes) > PAGE_BYTES);
-  return over < 0 ? Math.min(events.length, limit) : Math.max(over, 1);
+  for (const [index, event] of events.slice(0, limit).entries()) {
+    bytes += event.bytes;
+    if (bytes > PAGE_BYTES && index > 0) return index;
+  }
+  return Math.min(events.length, limit);
 }
 
 /** A page of a person's events, newest first, each id once, and where the next one goes on. */
