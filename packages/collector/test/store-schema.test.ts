@@ -115,27 +115,24 @@ describe("a store of the first form", () => {
 
   it("is whole and renewed at the next start, wherever the renewal was cut off", async () => {
     const expected = await right();
-    let statements = 1;
-    for (let after = 0; after < statements; after++) {
-      await engine.command("DROP DATABASE IF EXISTS km SYNC");
-      await makeFirst(true);
+    let statements = 0;
+    /** Opens an engine that stops working after so many statements. */
+    const cutOff = async (after: number): Promise<void> => {
       let done = 0;
-      const cut: Engine = {
-        ...engine,
-        async command(sql) {
-          if (done++ === after) throw new Error("cut off");
-          await engine.command(sql);
-        },
+      const command = async (sql: string): Promise<void> => {
+        if (done === after) throw new Error("cut off");
+        done += 1;
+        await engine.command(sql);
+        statements = Math.max(statements, done);
       };
-      await expect(openStore(cut)).rejects.toMatchObject({ code: "KM_STORE_BROKEN" });
-      if (after === 0) {
-        done = Number.NEGATIVE_INFINITY;
-        let all = 0;
-        await openStore({ ...engine, command: (sql) => (all++, engine.command(sql)) });
-        // From there on it is a new store's.
-        statements = all;
-        continue;
-      }
+      await openStore({ ...engine, command });
+    };
+    await makeFirst(true);
+    await cutOff(Number.POSITIVE_INFINITY);
+    for (let after = 0; after < statements; after++) {
+      await engine.command("DROP DATABASE km SYNC");
+      await makeFirst(true);
+      await expect(cutOff(after)).rejects.toMatchObject({ code: "KM_STORE_BROKEN" });
       const store = await openStore(engine);
       await store.relink();
       await store.write(fresh);
