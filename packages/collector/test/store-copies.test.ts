@@ -126,6 +126,24 @@ describe("an id that the app gave", () => {
     }
   });
 
+  it("of several contents at one place counts with the same one, whichever came first and however they were merged", async () => {
+    const contents = ["v1", "v2", "v3", "v4"];
+    const copy = (p: number, v: string): string => own("a", `paid ${v}`, { v, [v]: "yes" }, { product: p, id: uuid5(1) });
+    const seen: unknown[] = [];
+    for (const given of [contents, [...contents].reverse(), ["v3", "v1", "v4", "v2"], ["v2", "v4", "v1", "v3"]]) {
+      const [single, several] = [product(), product()];
+      await opened.store.write(given.map((v) => copy(single, v)));
+      for (const v of given) await opened.store.write([copy(several, v)]);
+      for (const round of ["before", "after"]) {
+        if (round === "after") await opened.engine.command("OPTIMIZE TABLE km.commands FINAL");
+        for (const p of [single, several]) seen.push({ page: await person(p, "a"), exported: await lines(opened.store.export(p)) });
+      }
+    }
+    expect(new Set(seen.map((one) => JSON.stringify(one))).size).toBe(1);
+    expect(seen[0]).toMatchObject({ page: { identities: [{ commands: 1 }], events: [{ id: uuid5(1) }] } });
+    expect(Object.keys((seen[0] as { page: Person }).page.properties)).toHaveLength(2);
+  });
+
   it("is nobody's business of others: other ids, and a set of the same id, stay", async () => {
     const p = product();
     const more = await counted(() =>
