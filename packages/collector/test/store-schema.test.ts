@@ -63,6 +63,9 @@ const fresh: readonly string[] = [
   own("bob", "paid", { v: "later still" }, { id: uuid5(1), time: start + 99 }),
   record("dora", "seen", {}, { id: uuid(6) }),
   alias("dora", "ann", { id: uuid(7) }),
+  // The first form had these at one place.
+  alias("dora", "eve", { id: uuid(7) }),
+  set("dora", { v: "s" }, { id: uuid(6) }),
 ];
 
 async function makeFirst(own: boolean): Promise<void> {
