@@ -42,6 +42,11 @@ export function uuid(n: number): string {
   return `${n.toString(16).padStart(8, "0")}-0000-7000-8000-000000000000`;
 }
 
+/** An id as the app's own ones are: a UUID of version 5. */
+export function uuid5(n: number): string {
+  return `${n.toString(16).padStart(8, "0")}-0000-5000-8000-000000000000`;
+}
+
 export const start = 1_760_000_000_000;
 
 interface Given {
@@ -75,6 +80,14 @@ export function alias(identity: string, other: string, given: Given = {}): strin
 
 export function name(kind: "event" | "property", display: string, first: number, product = 1): string {
   return JSON.stringify({ type: "name", product, kind, name: display.toLowerCase(), display, first });
+}
+
+/** The hashes of identities, by which they are ordered where their times are equal. */
+export async function hashes(engine: Engine, identities: readonly string[]): Promise<Map<string, bigint>> {
+  const [found] = await engine.query<{ h: string[] }>("SELECT arrayMap(i -> toString(sipHash64(i)), {identities:Array(String)}) AS h", {
+    identities,
+  });
+  return new Map(identities.map((identity, index) => [identity, BigInt(found?.h[index] as string)]));
 }
 
 export async function lines(source: AsyncIterable<string>): Promise<Record<string, unknown>[]> {

@@ -4,24 +4,7 @@ import { KmError } from "@kmkit/core";
 import type { Session } from "chdb";
 import { bind } from "./bind.ts";
 import type { Engine, Lane, Params } from "./engine.ts";
-
-/** A guest on the machine: one merge thread, 1.5 GB, small caches, two threads a query. The first session's arguments count for all. */
-const connectionArgs = [
-  "--background_pool_size=1",
-  "--max_server_memory_usage=1500000000",
-  "--mark_cache_size=134217728",
-  "--max_threads=2",
-] as const;
-
-/** Lists of ids stand in the statement itself, so it may be long; a command's key holds its time, so its twins share a partition. */
-const shared = "max_query_size = 268435456, do_not_merge_across_partitions_select_final = 1";
-
-const limits: Readonly<Record<Lane, readonly string[]>> = {
-  write: [`SET ${shared}`],
-  // readonly comes last: from then on the session may neither write nor read files nor change a setting, this one included.
-  quick: [`SET ${shared}, max_execution_time = 20, max_memory_usage = 600000000`, "SET readonly = 1"],
-  report: [`SET ${shared}, max_execution_time = 120, max_memory_usage = 1000000000`, "SET readonly = 1"],
-};
+import { connectionArgs, limits } from "./limits.ts";
 
 interface Queue {
   run<T>(work: (session: Session) => Promise<T>): Promise<T>;
@@ -61,6 +44,17 @@ function queue(session: Session): Queue {
     },
     release: () => session.close(),
   };
+}
+
+/** One row after the other: all of a block's at once would be as much memory again, several times. */
+function* parsed<Row>(bytes: Uint8Array): Generator<Row, void, undefined> {
+  const text = new TextDecoder();
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(10, at);
+    const line = text.decode(bytes.subarray(at, end < 0 ? undefined : end));
+    if (line !== "") yield JSON.parse(line) as Row;
+    at = end < 0 ? bytes.length : end + 1;
+  }
 }
 
 async function load(): Promise<typeof import("chdb")> {
@@ -113,7 +107,9 @@ export async function openChdb(directory: string): Promise<Engine> {
   }
 
   const lanes = {} as Record<Lane, Queue>;
+  const streams = new Set<Session>();
   const release = async (): Promise<void> => {
+    for (const session of streams) session.close();
     for (const lane of Object.values(lanes)) lane.release();
     // close() lets go of the directory a moment later; whoever opens the next one must not come before that.
     await drainPending();
@@ -145,11 +141,30 @@ export async function openChdb(directory: string): Promise<Engine> {
     return result.bytes();
   };
 
+  /** In a session of its own, so that a slow reader keeps nobody waiting; its calls take their turns with the reports, lest there be too many. */
+  async function* stream<Row>(sql: string, params: Params = {}): AsyncGenerator<Iterable<Row>, void, undefined> {
+    const filled = bind(sql, params);
+    const session = await run("report", async () => new Session(path, { connectionArgs }));
+    streams.add(session);
+    try {
+      for (const limit of limits.stream) await run("report", () => session.queryAsync(limit));
+      const chunks = session.queryStream(filled)[Symbol.asyncIterator]();
+      for (;;) {
+        const { done, value } = await run("report", () => chunks.next());
+        if (done) return;
+        yield parsed<Row>(value.raw());
+      }
+    } finally {
+      streams.delete(session);
+      session.close();
+    }
+  }
+
   return {
-    async query<Row>(sql: string, params: Params = {}, lane: Lane = "quick"): Promise<Row[]> {
-      const lines = new TextDecoder().decode(await select(lane, sql, params, "JSONEachRow")).split("\n");
-      return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as Row);
-    },
+    query: async <Row>(sql: string, params: Params = {}, lane: Lane = "quick") => [
+      ...parsed<Row>(await select(lane, sql, params, "JSONEachRow")),
+    ],
+    stream,
     binary: (sql, params = {}, lane = "quick") => select(lane, sql, params, "RowBinary"),
     async insert(table, columns, ndjson) {
       // async_insert would acknowledge rows that are not in yet.

@@ -27,6 +27,11 @@ export interface Engine {
   query<Row>(sql: string, params?: Params, lane?: Lane): Promise<Row[]>;
   /** The rows of a SELECT as RowBinary bytes, for results of millions of numbers. */
   binary(sql: string, params?: Params, lane?: Lane): Promise<Uint8Array>;
+  /**
+   * The rows of a SELECT in blocks of a hundred or so, to be gone through once, for results that do not fit into memory. They are read as
+   * they are taken, from what was there at the first; whoever waits between two of them holds up nobody else.
+   */
+  stream<Row>(sql: string, params?: Params): AsyncGenerator<Iterable<Row>, void, undefined>;
   /** Inserts NDJSON bytes as they are (a field that is no column is skipped), all or nothing. The bytes must not change before it settles. */
   insert(table: string, columns: readonly string[], ndjson: Uint8Array): Promise<void>;
   /** Runs one statement that gives no rows. */

@@ -1,12 +1,10 @@
+import { copiesSql } from "./copies.ts";
 import type { Engine } from "./engine.ts";
 import { type Display, displayNames } from "./names.ts";
 import { typed } from "./values.ts";
 
 interface Row {
-  readonly r: string;
   readonly t: string;
-  readonly w: string;
-  readonly i: string;
   readonly kind: "record" | "set" | "alias";
   readonly p: string;
   readonly n: string;
@@ -14,44 +12,13 @@ interface Row {
   readonly s: Record<string, string>;
 }
 
-// Each page looks through the whole product, since its rows do not lie in order of receipt: few large pages are cheaper than many small ones.
-const pageRows = 100_000;
-
-/** How many commands are looked through at a time for ids that stand at two places. */
-const slice = 1_000_000;
-
 const reserved = new Set(["_p", "_n", "_t", "_p2"]);
 
-// `received` alone is no order: a whole batch shares it. The rest of the key makes it one.
-const pageSql = `SELECT toString(toUnixTimestamp64Milli(received)) AS r, toString(toUnixTimestamp64Milli(time)) AS t, toString(who) AS w,
-    toString(id) AS i, type AS kind, identity AS p, name AS n, alias AS a, properties AS s
-  FROM km.commands FINAL WHERE product = {product:UInt32}
-    AND (received, time, id, who) > (fromUnixTimestamp64Milli(toInt64({r:Int64}), 'UTC'), fromUnixTimestamp64Milli(toInt64({t:Int64}), 'UTC'), toUUID({i:String}), {w:UInt64})
-  ORDER BY received, time, id, who LIMIT {limit:UInt32}`;
-
-/**
- * Ids that were sent with two times or under two identities, with the place that counts (the earliest). They are rare; ids that were
- * merely stored twice are made one by FINAL.
- */
-async function twins(engine: Engine, product: number): Promise<Map<string, string>> {
-  const [size] = await engine.query<{ n: number }>(
-    "SELECT toUInt32(count()) AS n FROM km.commands WHERE product = {p:UInt32}",
-    { p: product },
-    "report",
-  );
-  const parts = Math.max(1, Math.ceil((size?.n ?? 0) / slice));
-  const found = new Map<string, string>();
-  for (let part = 0; part < parts; part++) {
-    const rows = await engine.query<{ i: string; t: string; w: string }>(
-      `SELECT toString(id) AS i, toString(toUnixTimestamp64Milli(min(time))) AS t, toString(argMin(who, (time, who))) AS w FROM km.commands
-       WHERE product = {p:UInt32} AND sipHash64(id) % {parts:UInt32} = {part:UInt32} GROUP BY id HAVING min(time) != max(time) OR min(who) != max(who)`,
-      { p: product, parts, part },
-      "report",
-    );
-    for (const row of rows) found.set(row.i, `${row.t} ${row.w}`);
-  }
-  return found;
-}
+// Nearly the order in which the rows lie on disk: the engine merges the parts as it reads, and sorts and holds no more than what is of one
+// time. By the text of the id, as where the last value is chosen: ClickHouse orders UUIDs by their second half.
+const rowsSql = `SELECT toString(toUnixTimestamp64Milli(time)) AS t, type AS kind, identity AS p, name AS n, alias AS a, properties AS s
+  FROM km.commands FINAL WHERE product = {p:UInt32} AND (who, time, id, type) NOT IN (${copiesSql()})
+  ORDER BY product, who, time, toString(id), type, alias`;
 
 function line(row: Row, display: Display): string {
   const object: Record<string, string | number | boolean> = Object.create(null);
@@ -70,24 +37,13 @@ function line(row: Row, display: Display): string {
 }
 
 /**
- * All commands of a product as lines of KISSmetrics' export (`{"_p":…,"_n":…,"_t":…}`; no newline at the end), in order of receipt, each
- * command once. Memory holds one page of 100,000 at a time. What arrives meanwhile comes at the end; a command that is *received again*
- * while the export runs may come a second time.
+ * All commands of a product as lines of KISSmetrics' export (`{"_p":…,"_n":…,"_t":…}`; no newline at the end), each command once: all of
+ * an identity together, by time; identities come in no order that means anything. Read in again as they stand they give the same people,
+ * with times in whole seconds. It is what was stored at the moment of the first line, read once, as fast as the lines are taken.
  */
 export async function* exportLines(engine: Engine, product: number): AsyncGenerator<string, void, undefined> {
-  const places = await twins(engine, product);
-  let last = { r: "-1", t: "-1", i: "00000000-0000-0000-0000-000000000000", w: "0" };
-  for (;;) {
-    const rows = await engine.query<Row>(pageSql, { product, ...last, limit: pageRows }, "report");
-    const names = new Set<string>();
-    for (const row of rows) for (const name of [row.n, ...Object.keys(row.s)]) names.add(name);
-    const display = await displayNames(engine, product, names, "report");
-    for (const row of rows) {
-      const place = places.get(row.i);
-      if (place === undefined || place === `${row.t} ${row.w}`) yield line(row, display);
-    }
-    const end = rows.at(-1);
-    if (end === undefined || rows.length < pageRows) return;
-    last = { r: end.r, t: end.t, i: end.i, w: end.w };
+  const display = await displayNames(engine, product, "report");
+  for await (const rows of engine.stream<Row>(rowsSql, { p: product })) {
+    for (const row of rows) yield line(row, display);
   }
 }

@@ -13,7 +13,7 @@ interface Label {
 }
 
 /** Of two hashes as decimal text, the smaller. */
-export function smaller(a: string, b: string): string {
+function smaller(a: string, b: string): string {
   if (a.length !== b.length) return a.length < b.length ? a : b;
   return a < b ? a : b;
 }
@@ -68,7 +68,7 @@ async function linkProduct(engine: Engine, product: number, edges: readonly Edge
 }
 
 /** The `who` of each identity. */
-export async function hashes(engine: Engine, identities: Iterable<string>): Promise<Map<string, string>> {
+async function hashes(engine: Engine, identities: Iterable<string>): Promise<Map<string, string>> {
   const names = [...identities];
   const [hashed] = await engine.query<{ hashes: string[] }>(
     "SELECT arrayMap(i -> toString(sipHash64(i)), {names:Array(String)}) AS hashes",
@@ -79,7 +79,7 @@ export async function hashes(engine: Engine, identities: Iterable<string>): Prom
 }
 
 /** The person of each `who` that has a label; one without is a person of his own. */
-export async function labels(engine: Engine, product: number, whos: readonly string[]): Promise<Map<string, string>> {
+async function labels(engine: Engine, product: number, whos: readonly string[]): Promise<Map<string, string>> {
   const known = await engine.query<Label>(
     `SELECT toString(who) AS node, toString(min(people.person)) AS person FROM km.people
      WHERE product = {p:UInt32} AND who IN {whos:Array(UInt64)} GROUP BY who`,
@@ -90,7 +90,7 @@ export async function labels(engine: Engine, product: number, whos: readonly str
 }
 
 /** Everybody who bears one of the labels. */
-export async function members(engine: Engine, product: number, persons: readonly string[]): Promise<Label[]> {
+async function members(engine: Engine, product: number, persons: readonly string[]): Promise<Label[]> {
   if (persons.length === 0) return [];
   return engine.query<Label>(
     `SELECT DISTINCT toString(who) AS node, toString(members.person) AS person FROM km.members

@@ -26,11 +26,11 @@ export async function allNames(engine: Engine): Promise<Name[]> {
   );
 }
 
-/** The display names of some canonical names of a product. */
-export async function displayNames(engine: Engine, product: number, names: Iterable<string>, lane: Lane): Promise<Display> {
+/** The display names of some canonical names of a product, or of all. */
+export async function displayNames(engine: Engine, product: number, lane: Lane, names?: Iterable<string>): Promise<Display> {
   const rows = await engine.query<{ kind: NameKind; name: string; display: string }>(
     `SELECT kind, name, argMin(n.display, (n.first, n.display)) AS display
-     FROM km.names AS n WHERE product = {p:UInt32} AND name IN {names:Array(String)} GROUP BY kind, name`,
+     FROM km.names AS n WHERE product = {p:UInt32} ${names ? "AND name IN {names:Array(String)}" : ""} GROUP BY kind, name`,
     { p: product, names: [...new Set(names)] },
     lane,
   );

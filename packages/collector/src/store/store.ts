@@ -1,5 +1,4 @@
 import { KmError } from "@kmkit/core";
-import { withoutCopies } from "./copies.ts";
 import { countCommands } from "./counts.ts";
 import type { Engine } from "./engine.ts";
 import { exportLines } from "./export.ts";
@@ -14,8 +13,8 @@ export interface Store {
   /**
    * Stores lines of JSON, a command row or a name row each, and resolves when all of it is in, people linked too. If it rejects, send the
    * same lines again (nothing counts twice); if {@link isBadRow} says so, split them first, since one row is refused for its content.
-   * A record whose line begins with `{"type":"record","own":1,` bears an id that the app gave: it counts once a person for ever, at its
-   * earliest time, whatever time and identity its retries have.
+   * An id counts once a person for ever, at its earliest time, whatever time, identity and content its retries have, and whatever comes
+   * first. The line of a record whose id the app gave has `"own":1`: only those are looked through in {@link Store.counts}.
    *
    * @example
    * await store.write([
@@ -30,7 +29,7 @@ export interface Store {
   names(): Promise<Name[]>;
   /** See {@link exportLines}. */
   export(product: number): AsyncIterable<string>;
-  /** How many commands are stored, of all products, each id once a product. */
+  /** How many commands are stored, of all products, each id once a person. */
   counts(): Promise<{ commands: number }>;
   /** Puts right whose identities are whose, from the edges; returns how many were wrong. For the start and every ten minutes after. */
   relink(): Promise<number>;
@@ -55,15 +54,15 @@ function edge(line: string): Edge {
 }
 
 /**
- * The store on an engine; makes the tables that are missing. One store an engine, and one process a directory. If it rejects
- * (KM_STORE_BROKEN), the engine is still open and the caller's to close.
+ * The store on an engine; makes the tables that are missing, and renews those of the form before (see {@link applySchema}). One store an
+ * engine, and one process a directory. If it rejects (KM_STORE_BROKEN), the engine is still open and the caller's to close.
  *
  * @example
  * const store = await openStore(await openChdb(".kmkit/data"));
  */
 export async function openStore(engine: Engine): Promise<Store> {
   await applySchema(engine).catch((cause: Error) => {
-    throw new KmError("KM_STORE_BROKEN", cause.message, cause);
+    throw cause instanceof KmError && cause.code === "KM_STORE_BROKEN" ? cause : new KmError("KM_STORE_BROKEN", cause.message, cause);
   });
   const begun = new Set<Promise<unknown>>();
   /** A write is several statements: closing between two of them would throw away work that is nearly done. */
@@ -84,8 +83,7 @@ export async function openStore(engine: Engine): Promise<Store> {
   const write = async (lines: readonly string[]): Promise<void> => {
     const names = lines.filter((line) => line.startsWith('{"type":"name"'));
     const commands = names.length === 0 ? lines : lines.filter((line) => !line.startsWith('{"type":"name"'));
-    const kept = await withoutCopies(engine, commands);
-    if (kept.length > 0) await engine.insert("km.commands", commandColumns, bytes(kept));
+    if (commands.length > 0) await engine.insert("km.commands", commandColumns, bytes(commands));
     if (names.length > 0) await engine.insert("km.names", nameColumns, bytes(names));
     const edges = commands.filter((line) => line.startsWith('{"type":"alias"')).map(edge);
     const real = edges.filter(({ identity, alias }) => identity && alias);
