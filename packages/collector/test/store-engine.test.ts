@@ -201,6 +201,42 @@ describe("chDB", () => {
     await opened.reopen();
     expect((await opened.store.person(1, "reopened"))?.events).toHaveLength(1);
   });
+
+  it("streams what is far more than a block, and tells of a fault in the middle", async () => {
+    let [rows, blocks] = [0, 0];
+    for await (const block of opened.engine.stream<{ n: number }>("SELECT toUInt32(number) AS n FROM numbers({count:UInt32})", {
+      count: 50_000,
+    })) {
+      blocks += 1;
+      for (const { n } of block) expect(n).toBe(rows++);
+    }
+    expect(rows).toBe(50_000);
+    expect(blocks).toBeGreaterThan(100);
+    const failing = opened.engine.stream<{ n: number }>("SELECT throwIf(number = 20000) AS n FROM numbers(50000)");
+    await expect(
+      (async () => {
+        for await (const _ of failing);
+      })(),
+    ).rejects.toMatchObject({ code: "KM_INTERNAL" });
+    await expect(opened.engine.stream("INSERT INTO km.names (product) VALUES (1)").next()).rejects.toMatchObject({ code: "KM_INTERNAL" });
+    expect(await opened.engine.query("SELECT 1 AS n", {}, "report")).toEqual([{ n: 1 }]);
+  });
+
+  it.each([
+    ["its reader stopped", true],
+    ["it is read", false],
+  ])("lets go of the directory when it is closed, also of a stream: %s", async (_, stopped) => {
+    const rows = opened.engine.stream<{ n: number }>("SELECT number AS n FROM numbers(1000000)");
+    expect((await rows.next()).done).toBe(false);
+    if (stopped) await rows.return();
+    await opened.store.close();
+    // A process has one directory open at a time.
+    const other = await openTemporary();
+    if (!stopped) await expect(rows.next()).rejects.toMatchObject({ code: "KM_INTERNAL" });
+    expect(await other.engine.query("SELECT 1 AS n")).toEqual([{ n: 1 }]);
+    await other.end();
+    await opened.reopen();
+  });
 });
 
 describe("a directory that cannot be opened", () => {

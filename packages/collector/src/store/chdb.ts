@@ -148,7 +148,7 @@ export async function openChdb(directory: string): Promise<Engine> {
     streams.add(session);
     try {
       for (const limit of limits.stream) await run("report", () => session.queryAsync(limit));
-      const chunks = session.queryStream(filled)[Symbol.asyncIterator]();
+      const chunks = await run("report", async () => session.queryStream(filled)[Symbol.asyncIterator]());
       for (;;) {
         const { done, value } = await run("report", () => chunks.next());
         if (done) return;
