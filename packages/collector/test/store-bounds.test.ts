@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { exportLines } from "../src/store/export.ts";
 import type { Person } from "../src/store/person.ts";
 import { alias, lines, name, type Opened, openTemporary, own, record, set, start, uuid, uuid5 } from "./store-fixture.ts";
 
@@ -141,6 +142,17 @@ describe("the export", () => {
     );
     expect((await lines(opened.store.export(p))).map(({ v }) => v)).toEqual([1, 2, 3, 4, 5]);
     expect((await opened.store.person(p, "a"))?.properties.v?.value).toBe(5);
+  });
+
+  it("asks for nothing in its stream that the process would have to stand still for", async () => {
+    const streamed: string[] = [];
+    const stream: typeof opened.engine.stream = (sql, params) => {
+      streamed.push(sql);
+      return opened.engine.stream(sql, params);
+    };
+    await lines(exportLines({ ...opened.engine, stream }, product()));
+    expect(streamed).toHaveLength(1);
+    expect(streamed[0]?.match(/SELECT/g)).toHaveLength(1);
   });
 
   it("lets go when its reader stops, and the next one begins anew", async () => {

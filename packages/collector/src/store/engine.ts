@@ -29,7 +29,8 @@ export interface Engine {
   binary(sql: string, params?: Params, lane?: Lane): Promise<Uint8Array>;
   /**
    * The rows of a SELECT in blocks of a hundred or so, to be gone through once, for results that do not fit into memory. They are read as
-   * they are taken, from what was there at the first; whoever waits between two of them holds up nobody else.
+   * they are taken, from what was there at the first; whoever waits between two of them holds up nobody else. Without sub-selects: they
+   * are worked out before the first block, and the process stands still for as long.
    */
   stream<Row>(sql: string, params?: Params): AsyncGenerator<Iterable<Row>, void, undefined>;
   /** Inserts NDJSON bytes as they are (a field that is no column is skipped), all or nothing. The bytes must not change before it settles. */
