@@ -57,6 +57,24 @@ describe("an outbox", () => {
     expectBalance(outbox.stats());
   });
 
+  it("tries with a few first, and what is left follows at once", async () => {
+    // Nobody flushes, and lingering would take longer than the test may.
+    const { outbox, batches } = make(accepted, { batchCommands: 500, batchBytes: 1 << 20, linger: 60_000 });
+    for (let n = 0; n < 510; n += 5) void outbox.put(lines(5, n));
+    await vi.waitFor(() => expect(outbox.stats().sent).toBe(510));
+    for (let n = 0; n < 500; n += 5) void outbox.put(lines(5, n));
+    await vi.waitFor(() => expect(outbox.stats().sent).toBe(1010));
+    expect(batches.map((batch) => batch.length)).toEqual([20, 490, 500]);
+  });
+
+  it("tries with a few after a fault", async () => {
+    const fault: Verdict = { type: "retry", after: 1, code: "KM_COLLECTOR_UNREACHABLE" };
+    const { outbox, batches } = make((_, call) => (call === 2 ? fault : accepted()), { batchCommands: 500, batchBytes: 1 << 20 });
+    for (let n = 0; n < 510; n += 5) void outbox.put(lines(5, n));
+    await vi.waitFor(() => expect(outbox.stats().sent).toBe(510));
+    expect(batches.map((batch) => batch.length)).toEqual([20, 490, 20, 470]);
+  });
+
   it("cuts one large list into batches, and bounds them by bytes too", async () => {
     const { outbox, batches } = make(accepted, { batchCommands: 1000 });
     await outbox.put(Array.from({ length: 40 }, (_, n) => line(n, 500)));

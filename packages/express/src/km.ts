@@ -33,26 +33,24 @@ export function km(
   const { client, options: own } = clientOf(options);
   return function km(request, response, next) {
     const native = request as ExpressRequest;
-    if (native.km === undefined) put(native, openRequest(client, own, native, exchangeOf(request, response, new ExpressHints(native))));
+    if (native.km === undefined) attach(native, openRequest(client, own, native, exchangeOf(request, response, new ExpressHints(native))));
     next();
   };
 }
 
-/** Where a request notes its `km`. */
-const noted = Symbol("kmkit.km");
-/** The prototypes of Express' requests that read `km` from the notes. */
-const prototypes = new WeakSet<object>();
+/** Where a request notes its `km`, and the mark of a prototype that reads it there; by name, so that two copies of this package agree. */
+const noted = Symbol.for("kmkit.km");
 
 /** Makes it `request.km`, by the prototype that all requests of Express share where they have one ({@link notesOf} says why). */
-function put(request: ExpressRequest, opened: Km): void {
+function attach(request: ExpressRequest, opened: Km): void {
   const notes = notesOf(request);
   const shared = sharedPrototype(request);
   if (notes === undefined || shared === undefined) {
     request.km = opened;
     return;
   }
-  if (!prototypes.has(shared)) {
-    prototypes.add(shared);
+  if (!Object.hasOwn(shared, noted)) {
+    Object.defineProperty(shared, noted, { value: true });
     Object.defineProperty(shared, "km", {
       configurable: true,
       get(this: IncomingMessage) {
@@ -79,9 +77,8 @@ class ExpressHints implements NodeHints {
     return this.request.originalUrl;
   }
 
-  secure(): boolean | undefined {
-    // Without this header Express says what the socket says, only more slowly.
-    return this.request.headers["x-forwarded-proto"] === undefined ? undefined : this.request.secure;
+  secure(): boolean {
+    return this.request.secure;
   }
 
   host(): string {

@@ -3,7 +3,7 @@ import { createServer, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import express4 from "express4";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Km, km, recorder } from "../src/index.ts";
 
 const closing: (() => void)[] = [];
@@ -31,6 +31,43 @@ describe("what km() puts on Express' shared prototypes", () => {
     const answer = await fetch(b);
     expect(await answer.text()).toBe("undefined");
     expect(answer.headers.getSetCookie()).toEqual([]);
+  });
+
+  it("serves two copies of this package on one Express", async () => {
+    vi.resetModules();
+    const copy = await import("../src/index.ts");
+    expect(copy.km).not.toBe(km);
+    const [heard, other] = [recorder(), copy.recorder()];
+    const urls: string[] = [];
+    for (const middleware of [km(heard.client), copy.km(other.client)]) {
+      const app = express();
+      app.use(middleware);
+      app.get("/", (req, res) => {
+        req.km.record("Viewed Home");
+        res.send("ok");
+      });
+      urls.push(await listen(app));
+    }
+    // Each of them again after the other one has been there.
+    for (const url of [...urls, ...urls]) {
+      const answer = await fetch(url);
+      expect(answer.status).toBe(200);
+      expect(answer.headers.getSetCookie().filter((line) => line.startsWith("km_ai="))).toHaveLength(1);
+    }
+    await expect.poll(() => [heard.commands.length, other.commands.length]).toEqual([2, 2]);
+  });
+
+  it("asks Express whether the client spoke https, also where an app says so in its own way", async () => {
+    const heard = recorder();
+    const app = express();
+    Object.defineProperty(app.request, "secure", { configurable: true, get: () => true });
+    app.use(km(heard.client));
+    app.get("/", (req, res) => {
+      req.km.record("Viewed Home");
+      res.send("ok");
+    });
+    const answer = await fetch(await listen(app));
+    expect(answer.headers.getSetCookie().find((line) => line.startsWith("km_ai="))).toContain("Secure");
   });
 
   it("lets a stand-in take the place of one request's km", async () => {

@@ -95,10 +95,11 @@ type WriteHead = (this: ServerResponse, ...args: unknown[]) => ServerResponse;
 type Works = (() => void)[];
 type Watch = { readonly response: ServerResponse; readonly works: Works };
 
-/** Where a request notes what is to be done before the headers of its response are written. */
-const watching = Symbol("kmkit.watching");
-/** The prototypes of frameworks whose `writeHead` is ours. */
-const prototypes = new WeakSet<object>();
+/**
+ * Where a request notes what is to be done before the headers of its response are written; and the mark of a prototype whose `writeHead` is ours.
+ * Both known by name, so that two copies of this package, or a hot reload, do not wrap it twice.
+ */
+const watching = Symbol.for("kmkit.watching");
 
 /** What is to be done before these headers are written. Undefined for what is no response: for a web socket's handshake apps call middleware with `{}`. */
 function watchOf(request: IncomingMessage, response: ServerResponse): Works | undefined {
@@ -121,8 +122,8 @@ function watchOf(request: IncomingMessage, response: ServerResponse): Works | un
 /** Whether the headers of this response are seen by a `writeHead` of ours, on the prototype that its framework shares among all responses. */
 function watchesAll(response: ServerResponse): boolean {
   const shared = sharedPrototype(response) as ServerResponse | undefined;
-  if (shared === undefined || prototypes.has(shared)) return shared !== undefined;
-  prototypes.add(shared);
+  if (shared === undefined || Object.hasOwn(shared, watching)) return shared !== undefined;
+  Object.defineProperty(shared, watching, { value: true });
   const own = Object.hasOwn(shared, "writeHead") ? (shared.writeHead as WriteHead) : undefined;
   const above = Object.getPrototypeOf(shared) as { writeHead: WriteHead };
   shared.writeHead = function (this: ServerResponse, ...args: unknown[]) {
@@ -145,13 +146,10 @@ function writeWatched(response: ServerResponse, works: Works, writeHead: WriteHe
     work();
     return writeHead.apply(response, args);
   }
-  const own = Object.getOwnPropertyDescriptor(response, "writeHead");
-  response.writeHead = writeHead as ServerResponse["writeHead"];
-  onHeaders(response, work);
-  const inner = response.writeHead as WriteHead;
-  if (own === undefined) delete (response as { writeHead?: unknown }).writeHead;
-  else Object.defineProperty(response, "writeHead", own);
-  return inner.apply(response, args);
+  // It makes one function of two, on any object.
+  const both = { writeHead } as unknown as ServerResponse;
+  onHeaders(both, work);
+  return (both.writeHead as WriteHead).apply(response, args);
 }
 
 function textOf(value: string | number | readonly string[] | undefined): string | undefined {
