@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Repeats every figure: `npm run bench`. See README.md.
 import { parseArgs } from "node:util";
-import { all } from "./lib/rivals.js";
-import { bench } from "./lib/run.js";
+import { all } from "./harness/rivals.js";
+import { bench } from "./harness/run.js";
 
 const usage = `npm run bench -- [options]
 

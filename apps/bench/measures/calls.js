@@ -1,8 +1,8 @@
-import { arrived, startApp, startSink } from "../lib/children.js";
-import { APP_CORE, memoryOf, REST_CORE, watchMemory } from "../lib/machine.js";
-import { once, sized } from "../lib/row.js";
+import { arrived, startApp, startSink } from "../harness/children.js";
+import { APP_CORE, memoryOf, REST_CORE, watchMemory } from "../harness/machine.js";
+import { once, sized } from "../harness/row.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /** Where the numbers of warm-up commands begin. */
 const WARM = 4_000_000;
@@ -13,7 +13,7 @@ const WARM = 4_000_000;
  * @template T
  * @param {Run} run
  * @param {string[]} drivers
- * @param {(driver: string, sink: import("../lib/children.js").Sink, app: import("../lib/children.js").App) => Promise<T>} work
+ * @param {(driver: string, sink: import("../harness/children.js").Sink, app: import("../harness/children.js").App) => Promise<T>} work
  */
 async function inTurn(run, drivers, work) {
   /** @type {Record<string, T[]>} */

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { sleep, start, track } from "../lib/children.js";
+import { sleep, start, track } from "../harness/children.js";
 
 const program = join(dirname(createRequire(import.meta.url).resolve("kmkit/package.json")), "bin/kmkit.js");
 

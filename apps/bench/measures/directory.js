@@ -1,12 +1,12 @@
 import { randomFillSync } from "node:crypto";
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { arrived, directory, sleep, startApp, startSink } from "../lib/children.js";
-import { ownMount } from "../lib/machine.js";
-import { sized } from "../lib/row.js";
+import { arrived, directory, sleep, startApp, startSink } from "../harness/children.js";
+import { ownMount } from "../harness/machine.js";
+import { sized } from "../harness/row.js";
 import { plain, startLoad, startWeb } from "./web.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {{ recorded: number, failed: number, received: number, refused: Record<string, number>, kept: number, reports: Record<string, number>, died: string | undefined, left: number, found: number }} Account */
 
 /** Where the numbers of an earlier process begin. */

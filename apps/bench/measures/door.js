@@ -1,9 +1,9 @@
-import { inDirectory, sleep, start } from "../lib/children.js";
-import { APP_CORE, REST_CORE, residentOf } from "../lib/machine.js";
-import { once, sized } from "../lib/row.js";
+import { inDirectory, sleep, start } from "../harness/children.js";
+import { APP_CORE, REST_CORE, residentOf } from "../harness/machine.js";
+import { once, sized } from "../harness/row.js";
 import { commandLoad, startCollector, stored } from "./collector.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {"commands" | "pixels"} Kind */
 
 /** Where the numbers of the measured commands begin; those of the warm-up are below. */

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { arrived, directory, sleep, startApp, startSink } from "../lib/children.js";
-import { memoryOf, watchMemory } from "../lib/machine.js";
-import { once, sized } from "../lib/row.js";
+import { arrived, directory, sleep, startApp, startSink } from "../harness/children.js";
+import { memoryOf, watchMemory } from "../harness/machine.js";
+import { once, sized } from "../harness/row.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
-/** @typedef {import("../lib/children.js").Sink} Sink */
-/** @typedef {import("../lib/children.js").App} App */
+/** @typedef {import("../harness/row.js").Run} Run */
+/** @typedef {import("../harness/children.js").Sink} Sink */
+/** @typedef {import("../harness/children.js").App} App */
 /**
  * What became of the commands of one app.
  *

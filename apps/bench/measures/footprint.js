@@ -2,9 +2,9 @@ import { execFile } from "node:child_process";
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { directory, scratch } from "../lib/children.js";
-import { APP_CORE, onCore } from "../lib/machine.js";
-import { once, sized } from "../lib/row.js";
+import { directory, scratch } from "../harness/children.js";
+import { APP_CORE, onCore } from "../harness/machine.js";
+import { once, sized } from "../harness/row.js";
 
 const call = promisify(execFile);
 const root = join(import.meta.dirname, "../../..");
@@ -45,7 +45,7 @@ async function install(what, name, times) {
   return { megabytes, packages: Object.keys(lock.packages).length, ms: ms.slice(1) };
 }
 
-/** Ours packed as it would be published, and the rivals from the registry. @param {import("../lib/row.js").Run} run */
+/** Ours packed as it would be published, and the rivals from the registry. @param {import("../harness/row.js").Run} run */
 export const footprints = (run) =>
   once(run, "footprints", async () => {
     const packed = directory();

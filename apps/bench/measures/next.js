@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { directory, start, startSink } from "../lib/children.js";
-import { APP_CORE, REST_CORE } from "../lib/machine.js";
+import { directory, start, startSink } from "../harness/children.js";
+import { APP_CORE, REST_CORE } from "../harness/machine.js";
 
 const folder = join(import.meta.dirname, "../next");
 const env = { NEXT_TELEMETRY_DISABLED: "1", NO_COLOR: "1", NODE_ENV: /** @type {const} */ ("production") };

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { inDirectory, start } from "../lib/children.js";
-import { once, sized } from "../lib/row.js";
-import { median } from "../lib/statistics.js";
+import { inDirectory, start } from "../harness/children.js";
+import { once, sized } from "../harness/row.js";
+import { median } from "../harness/statistics.js";
 import { commandLoad, startCollector } from "./collector.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /** How many events a small and a large store has, ten a person. @param {Run} run */
 export const few = (run) => sized(run, 1_000_000, 200_000, 20_000);

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { get } from "node:http";
-import { arrived, directory, sleep, start, startSink } from "../lib/children.js";
-import { APP_CORE, REST_CORE } from "../lib/machine.js";
-import { sized } from "../lib/row.js";
-import { median } from "../lib/statistics.js";
+import { arrived, directory, sleep, start, startSink } from "../harness/children.js";
+import { APP_CORE, REST_CORE } from "../harness/machine.js";
+import { sized } from "../harness/row.js";
+import { median } from "../harness/statistics.js";
 
-/** @typedef {import("../lib/row.js").Run} Run */
-/** A web app under load. @typedef {{ url: string, report(): Promise<any>, end(): Promise<unknown>, log?(): string, ending?(): string | undefined, sink: import("../lib/children.js").Sink }} Web */
+/** @typedef {import("../harness/row.js").Run} Run */
+/** A web app under load. @typedef {{ url: string, report(): Promise<any>, end(): Promise<unknown>, log?(): string, ending?(): string | undefined, sink: import("../harness/children.js").Sink }} Web */
 /** One stretch of load. @typedef {{ us: number, perSecond: number, failed: number, recorded: number, share: number }} Stretch */
 
 /** What a program sends that is no browser. */

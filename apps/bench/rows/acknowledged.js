@@ -1,11 +1,11 @@
-import { directory, sleep, start } from "../lib/children.js";
-import { memoryKind, watchMemory } from "../lib/machine.js";
-import { once, sized } from "../lib/row.js";
-import { atMost, median, short } from "../lib/statistics.js";
+import { directory, sleep, start } from "../harness/children.js";
+import { memoryKind, watchMemory } from "../harness/machine.js";
+import { once, sized } from "../harness/row.js";
+import { atMost, median, short } from "../harness/statistics.js";
 import { account, exported, startCollector, startSending, stored } from "../measures/collector.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /** Memory above that at the start of the outage that counts as bounded, in MB: what waits is on disk. */
 const BOUND = 150;

@@ -1,10 +1,10 @@
-import { memoryKind } from "../lib/machine.js";
-import { columns } from "../lib/row.js";
-import { atMost, median, short } from "../lib/statistics.js";
+import { memoryKind } from "../harness/machine.js";
+import { columns } from "../harness/row.js";
+import { atMost, median, short } from "../harness/statistics.js";
 import { bursts, paced } from "../measures/calls.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Outcome} Outcome */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Outcome} Outcome */
 
 /** No more than so many times the floor. @param {ReturnType<typeof columns>} figures @param {number} times @param {string} unit @returns {Outcome} */
 const timesFloor = (figures, times, unit) => {

@@ -1,8 +1,8 @@
-import { short } from "../lib/statistics.js";
+import { short } from "../harness/statistics.js";
 import { diskFull, readOnly, spoiled } from "../measures/directory.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {import("../measures/directory.js").Account} Account */
 
 /** @param {Record<string, number>} counts */

@@ -1,9 +1,9 @@
-import { columns } from "../lib/row.js";
-import { atLeast, atMost, median, short } from "../lib/statistics.js";
+import { columns } from "../harness/row.js";
+import { atLeast, atMost, median, short } from "../harness/statistics.js";
 import { doorBesideFloor, sustained } from "../measures/door.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /** @param {"commands" | "pixels"} kind @param {number} share @param {Pick<Row, "id" | "what" | "unit" | "target">} words @returns {Row} */
 const besideFloor = (kind, share, words) => ({

@@ -1,9 +1,9 @@
-import { columns, once, sized } from "../lib/row.js";
-import { atLeast, atMost, median, short } from "../lib/statistics.js";
+import { columns, once, sized } from "../harness/row.js";
+import { atLeast, atMost, median, short } from "../harness/statistics.js";
 import { alternate, beside, cpuOver, plan, startWeb } from "../measures/web.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /**
  * Express 5, one command a request, as many requests as it takes. Bare, floor and ours side by side; each rival beside a bare one of its own, since

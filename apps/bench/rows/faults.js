@@ -1,10 +1,10 @@
-import { memoryKind } from "../lib/machine.js";
-import { columns } from "../lib/row.js";
-import { atMost, short } from "../lib/statistics.js";
+import { memoryKind } from "../harness/machine.js";
+import { columns } from "../harness/row.js";
+import { atMost, short } from "../harness/statistics.js";
 import { backlog, killed, misbehaved, terminated } from "../measures/faults.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {import("../measures/faults.js").Fate} Fate */
 
 /** @param {Fate} fate */

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { atMost } from "../lib/statistics.js";
+import { atMost } from "../harness/statistics.js";
 import { footprints } from "../measures/footprint.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/statistics.js").Figure} Figure */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/statistics.js").Figure} Figure */
 
 /** @param {string} id @param {string} what @param {string} unit @param {number} limit @param {(one: Awaited<ReturnType<typeof footprints>>[string]) => Figure} pick @returns {Row} */
 const row = (id, what, unit, limit, pick) => ({

@@ -1,10 +1,10 @@
-import { once } from "../lib/row.js";
-import { atMost, median, short } from "../lib/statistics.js";
+import { once } from "../harness/row.js";
+import { atMost, median, short } from "../harness/statistics.js";
 import { startNext } from "../measures/next.js";
 import { alternate, cpuOver, plan, startWeb } from "../measures/web.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 const names = { koa: "Koa 3", fastify: "Fastify 5", hono: "Hono 4 on Node" };
 

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { arrived, directory, sleep, startApp, startSink } from "../lib/children.js";
-import { sized } from "../lib/row.js";
-import { atMost, short } from "../lib/statistics.js";
+import { arrived, directory, sleep, startApp, startSink } from "../harness/children.js";
+import { sized } from "../harness/row.js";
+import { atMost, short } from "../harness/statistics.js";
 import { recordedBy } from "../measures/faults.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Row} Row */
 
 const APPS = 4;
 /** What one request carries at the most. */

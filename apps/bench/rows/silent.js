@@ -1,9 +1,9 @@
-import { once } from "../lib/row.js";
-import { atMost, median, short } from "../lib/statistics.js";
+import { once } from "../harness/row.js";
+import { atMost, median, short } from "../harness/statistics.js";
 import { alternate, browser, cpuOver, plain, plan, startWeb } from "../measures/web.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 
 /** A request that records nothing: bare, a no-op that parses one cookie, and our middleware. @param {Run} run @param {boolean} asBrowser */
 const nothing = (run, asBrowser) =>

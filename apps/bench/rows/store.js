@@ -1,9 +1,9 @@
-import { sized } from "../lib/row.js";
-import { atMost, median, short } from "../lib/statistics.js";
+import { sized } from "../harness/row.js";
+import { atMost, median, short } from "../harness/statistics.js";
 import { few, filled, many, relinked, tied } from "../measures/store.js";
 
-/** @typedef {import("../lib/row.js").Row} Row */
-/** @typedef {import("../lib/row.js").Run} Run */
+/** @typedef {import("../harness/row.js").Row} Row */
+/** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {Awaited<ReturnType<typeof filled>>} Filled */
 
 /** The targets are for this many events, ten a person. */

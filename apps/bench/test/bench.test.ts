@@ -5,12 +5,12 @@ import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadRows } from "../lib/catalogue.js";
-import { picture } from "../lib/picture.js";
-import { markdown, table, word } from "../lib/report.js";
-import type { Row } from "../lib/row.js";
-import { chosen, runRows } from "../lib/run.js";
-import { median, rounds, short, spread } from "../lib/statistics.js";
+import { loadRows } from "../harness/catalogue.js";
+import { picture } from "../harness/picture.js";
+import { markdown, table, word } from "../harness/report.js";
+import type { Row } from "../harness/row.js";
+import { chosen, runRows } from "../harness/run.js";
+import { median, rounds, short, spread } from "../harness/statistics.js";
 
 const program = join(import.meta.dirname, "../bench.js");
 const mark = randomUUID();
