@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "@kmkit/core";
 import { ask, Browser, people, type Receiver, runSnippet, snippetsOf, startReceiver, told } from "@kmkit/testkit";
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 
 const A = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11";
 const B = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0b22";
@@ -15,10 +15,11 @@ let directory: string;
 beforeEach(async () => {
   receiver = await startReceiver();
   directory = mkdtempSync(join(tmpdir(), "kmkit-recipes-"));
-});
-afterEach(async () => {
-  await receiver.close();
-  rmSync(directory, { recursive: true, force: true });
+  // Done last, after the programs have ended: until then they write, and what they hand over at their end must find the receiver.
+  onTestFinished(async () => {
+    await receiver.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
 });
 
 /** Starts the program of a recipe, as it stands on the page. */
@@ -207,7 +208,7 @@ describe("the recipes keep what they promise", () => {
       timeout: 5000,
     });
     await vi.waitFor(() => expect(lines()).toContain("bob@new.example: Viewed Homepage"), { timeout: 5000 });
-    expect(people(commands()).some((one) => one.includes("bill@bob.com"))).toBe(true);
+    await vi.waitFor(() => expect(people(commands()).some((one) => one.includes("bill@bob.com"))).toBe(true), { timeout: 5000 });
     expect(bobs()).not.toContain("bill@bob.com");
   });
 
