@@ -37,11 +37,13 @@ async function start(): Promise<number> {
   return Number(await child.line("ready"));
 }
 
+/** Unlike in any other run of this file: what a killed program has sent may reach the receiver when the next test has begun. */
+let next = 0;
+
 /** Sends requests until the server is gone; gives the time at which each was answered. */
 async function load(port: number, enough: (answered: number) => void): Promise<Map<number, number>> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
   const answered = new Map<number, number>();
-  let next = 0;
   const worker = async () => {
     for (;;) {
       const n = next++;
