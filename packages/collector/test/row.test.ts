@@ -6,17 +6,19 @@ import { deskOf, rowOf } from "../src/row.ts";
 
 const received = Date.now();
 
-/** What a row says, by the schema and JSON.stringify. */
-function plainly(input: unknown): unknown {
+/** The row of a command by the schema and JSON.stringify, or the code for which there is none. */
+function plainly(input: unknown): string {
   const command = parseCommand(input);
   if (command instanceof KmError) return command.code;
   const { type, id, time, identity } = command;
   if (!timeInRange(time, received)) return "KM_TIME_RANGE";
-  const head = { type, product: 7, time, id, identity, received };
-  if (type === "alias") return { ...head, alias: command.alias };
-  const properties: Record<string, string> = Object.create(null);
-  for (const [key, value] of Object.entries(command.properties)) properties[canonicalName(key)] = String(value);
-  return { ...head, name: type === "record" ? canonicalName(command.name) : "", properties };
+  const head = { type, id, time, identity };
+  const tail = { product: 7, received };
+  if (type === "alias") return JSON.stringify({ ...head, alias: command.alias, ...tail });
+  const properties = new Map(Object.entries(command.properties).map(([key, value]) => [canonicalName(key), String(value)]));
+  const list = [...properties].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const name = type === "record" ? canonicalName(command.name) : "";
+  return `${JSON.stringify({ ...head, name }).slice(0, -1)},"properties":{${list}},${JSON.stringify(tail).slice(1)}`;
 }
 
 const text = fc.oneof(
@@ -64,10 +66,12 @@ describe("a row", () => {
     fc.assert(
       fc.property(command, (input) => {
         const line = JSON.stringify(input);
-        const row = rowOf(JSON.parse(line), deskOf(new NameRegister([]).of(7), new NewNames(), received, false), !line.includes("\\"));
-        const expected = plainly(JSON.parse(line));
+        // Parsed once, and compared as text: V8 from Node 24 on reads some keys that end with an escape as another one (nodejs/node#63785).
+        const given: unknown = JSON.parse(line);
+        const row = rowOf(given, deskOf(new NameRegister([]).of(7), new NewNames(), received, false), !line.includes("\\"));
+        const expected = plainly(given);
         if (row instanceof KmError) expect([row.code, "KM_IDENTITY_JUNK"]).toContain(row.code === "KM_IDENTITY_JUNK" ? row.code : expected);
-        else expect(JSON.parse(row)).toEqual(expected);
+        else expect(row).toBe(expected);
         // No surrogate may stand alone: it would refuse a whole block.
         if (typeof row === "string") expect(row.isWellFormed()).toBe(true);
       }),
