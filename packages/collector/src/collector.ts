@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -132,12 +133,14 @@ async function openDirectory(directory: string, materials: Materials, reporter: 
   const engine = await materials.open(join(directory, "store"));
   try {
     const store = await openStore(engine);
-    const storage = fileStorage(join(directory, "outbox"), reporter, { ...materials.limits, spare: 0 });
+    const place = join(directory, "outbox");
+    const storage = fileStorage(place, reporter, { ...materials.limits, spare: 0 });
     const outbox = createOutbox(storage, storeTransport(store), materials.limits, reporter.report);
-    // Opens it: the first reading must already show what an earlier process acknowledged but had not stored yet.
-    await storage.head(1, 1);
+    // The first reading must already show what an earlier process acknowledged but had not stored yet.
+    await mkdir(place, { recursive: true, mode: 0o700 }).catch(() => {});
+    await storage.ready();
     // In memory it would acknowledge what it cannot keep.
-    if (!storage.durable) throw new KmError("KM_STORE_BROKEN", `${join(directory, "outbox")} cannot be written`);
+    if (!storage.durable) throw new KmError("KM_STORE_BROKEN", `${place} cannot be written`);
     return { store, outbox };
   } catch (cause) {
     await engine.close();

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clientLimits, createReporter, type KmError } from "@kmkit/core";
@@ -168,6 +168,20 @@ describe("the durable outbox", () => {
     expect(codes()).toEqual(["KM_OUTBOX_BROKEN"]);
     expect(client.stats()).toMatchObject({ recorded: 1, found: 300, sent: left + 1, refused: { KM_OUTBOX_BROKEN: 300 - left }, kept: 0 });
     expect(new Set(names()).size).toBe(left + 1);
+  });
+
+  it("what a spoilt file has lost is counted once, though two read it at the same time", async () => {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "01760000000000-00000001-0123456789ab.5-2000-1.ndjson"), Buffer.alloc(2000, "noise"));
+    const storage = fileStorage(directory, createReporter({ development: false, print: () => {} }), { ...clientLimits, spare: 0 });
+    const lost: number[] = [];
+    storage.watch({ found: () => {}, lost: (count) => void lost.push(count) });
+    await storage.ready();
+    expect(storage.waiting()).toMatchObject({ commands: 5, bytes: 2000 });
+    await Promise.all([storage.head(1, 1), storage.head(1, 1)]);
+    expect(storage.waiting()).toMatchObject({ commands: 0, bytes: 0 });
+    expect(lost).toEqual([5]);
+    await storage.close();
   });
 
   it("one sender at a time: a second process waits, and takes over at once when the first is killed", async () => {

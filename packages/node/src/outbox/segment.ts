@@ -23,6 +23,8 @@ export class Segment {
   since: number = performance.now();
   /** The lines that wait, where they are held in memory. */
   data: Uint8Array | undefined;
+  /** It is being read. */
+  loading: Promise<boolean> | undefined;
   private readonly directory: string;
   /** How many bytes of the file were sent. */
   private sent = 0;

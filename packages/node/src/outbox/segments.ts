@@ -145,7 +145,15 @@ export class Segments {
   }
 
   /** Reads a segment. False where nothing of it can be sent. */
-  private async load(segment: Segment): Promise<boolean> {
+  private load(segment: Segment): Promise<boolean> {
+    // Whoever comes while it is being read waits for that: what is lost of it must be taken off the counts once.
+    segment.loading ??= this.loadNow(segment).finally(() => {
+      segment.loading = undefined;
+    });
+    return segment.loading;
+  }
+
+  private async loadNow(segment: Segment): Promise<boolean> {
     const before = { count: segment.count, bytes: segment.bytes };
     const lost = await segment.load((lines) => this.setAside(lines));
     if (lost === undefined) {
