@@ -11,6 +11,9 @@ export type LeftOut = "prefetch" | "bot" | "gpc" | "dnt" | "consent" | "uncounte
 /** The headers by which Next's client says that it only looks ahead, in the App Router and in the Pages Router. */
 const ahead = ["next-router-prefetch", "next-router-segment-prefetch", "x-middleware-prefetch"];
 
+/** The headers by which browsers say what a request is for. */
+const purposes = ["sec-purpose", "purpose", "x-moz"];
+
 /** What is asked of a request to tell its kind. */
 type Asked = Pick<Exchange, "method" | "header">;
 
@@ -30,8 +33,9 @@ export function isForeignForm(exchange: Asked): boolean {
 
 /** Whether nobody has looked at the page yet. `Sec-Purpose: prefetch;prerender` never comes back as a request: the browser script counts those. */
 export function isPrefetch(exchange: Exchange): boolean {
-  const told = (name: string) => exchange.header(name)?.toLowerCase().includes("prefetch") === true;
-  return told("sec-purpose") || told("purpose") || told("x-moz") || ahead.some((name) => exchange.header(name) !== undefined);
+  for (const name of purposes) if (exchange.header(name)?.toLowerCase().includes("prefetch") === true) return true;
+  for (const name of ahead) if (exchange.header(name) !== undefined) return true;
+  return false;
 }
 
 /** The visitor's own wish, or their program's word, that keeps an anonymous visitor out. A named visitor is never asked. */

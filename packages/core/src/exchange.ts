@@ -30,6 +30,6 @@ export interface Exchange {
   readonly blind?: boolean;
   /** No cookie on this answer would reach the browser. Then whoever would have to be minted is left out: nobody could be that visitor again. */
   readonly mute?: boolean;
-  /** Do this once, when the response is over: sent (`finished` true), aborted or failed. At once, if it is over already. */
-  after(work: (finished: boolean) => void): void;
+  /** Do this once, when the response is over: sent (`finished` says true), aborted or failed. At once, if it is over already. */
+  after(work: (finished: () => boolean) => void): void;
 }

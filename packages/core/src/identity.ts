@@ -117,18 +117,22 @@ export function derive(...parts: readonly string[]): string {
   return v5(JSON.stringify(parts), NAMESPACE);
 }
 
+const digits = "0123456789abcdef";
 /** Two hex digits of each byte. */
 const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Random hex digits: one call to the random generator serves hundreds of ids. */
 let pool = "";
 let used = 0;
+const ascii = new TextDecoder();
 
 /** Makes sure that so many digits are in the pool, and returns where they begin. */
 function randomDigits(count: number): number {
   if (used + count > pool.length) {
-    pool = "";
-    for (const byte of crypto.getRandomValues(new Uint8Array(4096))) pool += hex[byte];
+    const random = crypto.getRandomValues(new Uint8Array(8192));
+    for (let at = 0; at < random.length; at += 1) random[at] = digits.charCodeAt((random[at] as number) & 15);
+    // In one piece: put together from its digits it would be thousands of little texts, hundreds of bytes for each command.
+    pool = ascii.decode(random);
     used = 0;
   }
   used += count;

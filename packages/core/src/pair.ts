@@ -7,6 +7,8 @@ const IDENTITY_COOKIE = "km_ai";
 const CLAIM_COOKIE = "km_claim";
 /** The day on which a free pair was renewed: `<last 8 characters of the identity>.<day>`; see {@link pairLines}. */
 const DAY_COOKIE = "km_day";
+/** KISSmetrics' own cookie of the identified name. */
+const NAME_COOKIE = "km_ni";
 
 /** Stands beside a pair that a proxy has put into the request for what comes after it, since the browser does not hold that pair yet. Never sent to a browser. */
 const FORWARDED_COOKIE = "km_new";
@@ -43,18 +45,22 @@ const claims = /^(.{8})\.(-|\?|[0-9a-f]{12})\.(\d{1,6})$/;
  */
 export function readPair(header: string | undefined, key: string): Pair | undefined {
   if (!header?.includes(`${IDENTITY_COOKIE}=`)) return undefined;
-  const anonymous = values(header, IDENTITY_COOKIE).find(isOurCookie);
+  const cookies = cookiesOf(header);
+  const anonymous = cookies.find(({ name, value }) => name === IDENTITY_COOKIE && isOurCookie(value))?.value;
   if (anonymous === undefined) return undefined;
   const tail = anonymous.slice(-8);
-  const renewed = values(header, DAY_COOKIE).find((value) => value.startsWith(`${tail}.`));
-  for (const value of values(header, CLAIM_COOKIE)) {
+  const renewed = cookies.find(({ name, value }) => name === DAY_COOKIE && value.startsWith(`${tail}.`))?.value;
+  let accompanied = false;
+  for (const { name, value } of cookies) {
+    if (name !== CLAIM_COOKIE) continue;
+    accompanied = true;
     const [, whose, claim, day] = claims.exec(value) ?? [];
     if (whose !== tail || claim === undefined) continue;
     return { anonymous, claim, day: Math.max(Number(day), claim === FREE ? dayOf(renewed) : 0) };
   }
-  if (anonymous.length === 36 || values(header, CLAIM_COOKIE).length > 0) return { anonymous, claim: DOUBT, day: 0 };
-  const [name] = values(header, "km_ni");
-  return { anonymous, claim: name === undefined ? FREE : claimOf(key, anonymous, name), day: dayOf(renewed) };
+  if (anonymous.length === 36 || accompanied) return { anonymous, claim: DOUBT, day: 0 };
+  const named = cookies.find(({ name }) => name === NAME_COOKIE)?.value;
+  return { anonymous, claim: named === undefined ? FREE : claimOf(key, anonymous, named), day: dayOf(renewed) };
 }
 
 function dayOf(renewed: string | undefined): number {
@@ -77,28 +83,40 @@ export function withPair(header: string | null | undefined, pair: Pair): string 
 
 /** Whether one of our cookies, valid or not, stands in the header. */
 export function hasCookies(header: string | undefined): boolean {
-  return header !== undefined && [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE].some((name) => values(header, name).length > 0);
+  return header !== undefined && cookiesOf(header).some(({ name }) => name !== NAME_COOKIE);
 }
 
-/** All values of one cookie: the package `cookie` keeps only the first, which may be a broken twin. A value that cannot be decoded is none. */
-function values(header: string, name: string): string[] {
-  const out: string[] = [];
+/**
+ * Those of our cookies that stand in a header, and KISSmetrics' name; all of them: the package `cookie` keeps only the first of a name, which may be
+ * a broken twin. A value that cannot be decoded is none.
+ */
+function cookiesOf(header: string): { readonly name: string; readonly value: string }[] {
+  const out: { name: string; value: string }[] = [];
   // Every request with cookies comes through here: what is not ours is not cut out of the header.
-  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 1)) {
+  for (let at = header.indexOf("km_"); at >= 0; at = header.indexOf("km_", at + 1)) {
     const before = header.lastIndexOf(";", at) + 1;
     const equals = header.indexOf("=", at);
     if (equals < 0) break;
-    if (header.slice(before, at).trim() !== "" || header.slice(at + name.length, equals).trim() !== "") continue;
+    if (before < at && header.slice(before, at).trim() !== "") continue;
+    const name = nameIn(header, at, equals);
+    if (name === undefined) continue;
     const semicolon = header.indexOf(";", equals);
     const text = header.slice(equals + 1, semicolon < 0 ? undefined : semicolon).trim();
     const raw = text.length > 1 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
     try {
-      out.push(raw.includes("%") ? decodeURIComponent(raw) : raw);
+      out.push({ name, value: raw.includes("%") ? decodeURIComponent(raw) : raw });
     } catch {
       // The neighbour's broken cookie comes with every request of that browser: it is no reason to say anything.
     }
   }
   return out;
+}
+
+const names = [IDENTITY_COOKIE, CLAIM_COOKIE, DAY_COOKIE, NAME_COOKIE];
+
+/** Which of the names stands there, with nothing but space behind it. */
+function nameIn(header: string, start: number, end: number): string | undefined {
+  return names.find((name) => header.startsWith(name, start) && /^\s*$/.test(header.slice(start + name.length, end)));
 }
 
 /** How our cookies are written. */

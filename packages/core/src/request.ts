@@ -33,7 +33,7 @@ class RequestKm<Native> implements OpenedKm, Pending {
   private drafts: Draft[] = [];
   private headed = false;
   private over = false;
-  private finished = false;
+  private wasFinished: (() => boolean) | undefined;
   /** Whether the end of the response is waited for: only once there is something to hand over. */
   private waits = false;
 
@@ -53,9 +53,14 @@ class RequestKm<Native> implements OpenedKm, Pending {
     this.waits = true;
     this.exchange.after((finished) => {
       this.over = true;
-      this.finished = finished && this.exchange.blind !== true;
+      this.wasFinished = finished;
       if (this.drafts.length > 0 || this.visitor.ties.length > 0) this.client.put(this);
     });
+  }
+
+  /** Whether the visitor has got the whole answer, as far as anybody can tell. */
+  private get finished(): boolean {
+    return this.wasFinished?.() === true && this.exchange.blind !== true;
   }
 
   get identity(): string {

@@ -35,7 +35,7 @@ export class WebExchange implements Exchange {
   private readonly hints: WebHints;
   private readonly atEnd: (() => void)[] = [];
   private readonly atHeaders: (() => void)[] = [];
-  private readonly afterwards: ((finished: boolean) => void)[] = [];
+  private readonly afterwards: ((finished: () => boolean) => void)[] = [];
   private response: Response | undefined;
   private own = false;
   private done = false;
@@ -98,8 +98,8 @@ export class WebExchange implements Exchange {
     this.atEnd.push(work);
   }
 
-  after(work: (finished: boolean) => void): void {
-    if (this.done) work(this.finished);
+  after(work: (finished: () => boolean) => void): void {
+    if (this.done) work(() => this.finished);
     else this.afterwards.push(work);
   }
 
@@ -169,7 +169,7 @@ export class WebExchange implements Exchange {
     if (this.done) return;
     this.done = true;
     this.finished = finished;
-    for (const work of this.afterwards) work(finished);
+    for (const work of this.afterwards) work(() => finished);
     this.settle();
   }
 }

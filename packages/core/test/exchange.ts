@@ -31,7 +31,7 @@ export const pageLoad: Record<string, string> = { accept: "text/html", "sec-fetc
 export function hand(given: Given = {}): Hand {
   const heads: (() => void)[] = [];
   const ends: (() => void)[] = [];
-  const afters: ((finished: boolean) => void)[] = [];
+  const afters: ((finished: () => boolean) => void)[] = [];
   const cookies: string[] = [];
   const answer = new Map(Object.entries(given.answer ?? {}));
   const self: Hand = {
@@ -58,7 +58,7 @@ export function hand(given: Given = {}): Hand {
       for (const work of heads.splice(0)) work();
     },
     close: (finished) => {
-      for (const work of afters.splice(0)) work(finished);
+      for (const work of afters.splice(0)) work(() => finished);
     },
   };
   return self;

@@ -86,14 +86,14 @@ export class NextExchange implements Exchange {
     this.node.ending(work);
   }
 
-  after(work: (finished: boolean) => void): void {
+  after(work: (finished: () => boolean) => void): void {
     const { response } = this.beneath;
     // Whoever asks when the client has long left would wait for ever.
-    if (response.closed) return work(response.writableFinished && !this.mute);
+    if (response.closed) return work(() => response.writableFinished && !this.mute);
     // Next alone comes to the ten listeners from which on Node warns, where it hands a request on to another server.
     const most = response.getMaxListeners();
     if (most > 0) response.setMaxListeners(most + 1);
-    this.node.after((finished) => work(finished && !this.mute));
+    this.node.after((finished) => work(() => finished() && !this.mute));
   }
 }
 

@@ -82,12 +82,13 @@ class NodeExchange implements Exchange {
     beforeEnd(this.response, work);
   }
 
-  after(work: (finished: boolean) => void): void {
+  after(work: (finished: () => boolean) => void): void {
     const { response } = this;
-    if (typeof response.on !== "function") return work(false);
-    if (response.closed) return work(response.writableFinished);
+    if (typeof response.on !== "function") return work(() => false);
+    const finished = () => response.writableFinished;
+    if (response.closed) return work(finished);
     // 'close' and not 'finish': after a client abort only 'close' fires, and it also does on kept connections.
-    response.on("close", () => work(response.writableFinished));
+    response.on("close", () => work(finished));
   }
 }
 
@@ -103,13 +104,13 @@ const watching = Symbol.for("kmkit.watching");
 
 /** What is to be done before these headers are written. Undefined for what is no response: for a web socket's handshake apps call middleware with `{}`. */
 function watchOf(request: IncomingMessage, response: ServerResponse): Works | undefined {
-  if (typeof response.writeHead !== "function") return undefined;
   const notes = notesOf(request);
   const known = notes?.[watching] as Watch | undefined;
   if (known?.response === response) return known.works;
   const works: Works = [];
   // One that somebody has put a `writeHead` on may have been at it before the prototype's was ours.
   if (notes === undefined || Object.hasOwn(response, "writeHead") || !watchesAll(response)) {
+    if (typeof response.writeHead !== "function") return undefined;
     const before = response.writeHead as WriteHead;
     response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
       return writeWatched(this, works, before, args);

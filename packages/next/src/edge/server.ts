@@ -44,9 +44,9 @@ class ReadOnlyExchange implements Exchange {
     return this.list.get(name) ?? undefined;
   }
 
-  after(work: (finished: boolean) => void): void {
+  after(work: (finished: () => boolean) => void): void {
     after(async () => {
-      work(true);
+      work(() => true);
       await this.safe();
     });
   }
