@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vit
 import { type Running, runCollector } from "./collector-fixture.ts";
 import { type BadLine, badLine, type Language, languages, missing, nobody, openWorkplace, type Workplace } from "./languages.ts";
 
-const snippets = snippetsOf("packages/collector/CLIENTS.md");
+// What is no program: a line for /etc/hosts, and how the collector is started.
+const snippets = snippetsOf("packages/collector/CLIENTS.md").filter(({ language }) => language !== "" && language !== "sh");
 const programs = new Map(snippets.map(({ told, source }) => [told.file ?? "", source]));
 const kinds = ["classic", "replay", "commands"];
 const admin = "the-admin-token";
@@ -97,24 +98,65 @@ it("every program of the page is run", () => {
   expect(snippets).toHaveLength(products.length);
 });
 
-describe.each(languages)("$name", (language) => {
+const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+describe.skipIf(!existsSync(chromium) && process.env.CI !== "true")(`in a page (needs ${chromium})`, () => {
+  it.concurrent.for([
+    ["image.html", "Opened Newsletter", { Issue: 42 }],
+    ["script.html", "Played Video", { Title: "Zürich & back" }],
+  ] as const)("%s is one event", async ([product, _n, properties], context) => {
+    const place = await workplace(context);
+    const page = join(place.directory, "page.html");
+    const source = programs.get(product) as string;
+    const told = source.replace("https://km.shop.example", running.url).replace("KEY", keyOf(product));
+    await writeFile(page, `<!doctype html><meta charset="utf-8"><title>A page</title>${told}`);
+    const from = Date.now() / 1000;
+    const quiet = [
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ];
+    const own = [
+      "--headless",
+      "--no-sandbox",
+      `--user-data-dir=${join(place.directory, "browser")}`,
+      "--dump-dom",
+      pathToFileURL(page).href,
+    ];
+    await promisify(execFile)(chromium, [...quiet, ...own], { timeout: 25_000 });
+    same(await stored(product, from), [{ _p: visitor, _n, _t: "now", ...properties }]);
+  });
+});
+
+describe.concurrent.each(languages)("$name", (language) => {
   const source = (kind: string) => programs.get(`${kind}.${language.ending}`) as string;
 
-  it.concurrent("sends classic calls", async (context) => {
+  it("sends classic calls", async (context) => {
     need(language, context);
     const product = `classic.${language.ending}`;
     const from = Date.now() / 1000;
     const place = await workplace(context);
-    expect(await place.run(language, source("classic"), { KMKIT_URL: running.url, KMKIT_KEY: keyOf(product) })).toEqual({ code: 0, output: "" });
+    expect(await place.run(language, source("classic"), { KMKIT_URL: running.url, KMKIT_KEY: keyOf(product) })).toEqual({
+      code: 0,
+      output: "",
+    });
     expect(await place.read("km.log")).toBeUndefined();
     same(await stored(product, from), classic);
     const person = await personOf(product, visitor);
     expect(person.identities.map(({ identity }) => identity).sort()).toEqual([bob, visitor]);
-    expect(person.properties).toMatchObject({ Plan: { value: "Pro" }, Amount: { value: 99.95 }, City: { value: "Zürich" }, gender: { value: "male" } });
+    expect(person.properties).toMatchObject({
+      Plan: { value: "Pro" },
+      Amount: { value: 99.95 },
+      City: { value: "Zürich" },
+      gender: { value: "male" },
+    });
     expect(person.events).toHaveLength(3);
   });
 
-  it.concurrent("keeps in a log what it cannot send, and replays it: all of it, once, with its times", async (context) => {
+  it("keeps in a log what it cannot send, and replays it: all of it, once, with its times", async (context) => {
     need(language, context);
     const product = `replay.${language.ending}`;
     const from = Date.now() / 1000;
@@ -151,7 +193,7 @@ describe.each(languages)("$name", (language) => {
     expect(await place.run(language, source("replay"), { KMKIT_URL: running.url })).toEqual({ code: 0, output: "" });
   });
 
-  it.concurrent("sends commands exactly once over a bad line, and when it is run again", async (context) => {
+  it("sends commands exactly once over a bad line, and when it is run again", async (context) => {
     need(language, context);
     const product = `commands.${language.ending}`;
     const place = await workplace(context);
@@ -166,7 +208,7 @@ describe.each(languages)("$name", (language) => {
     expect((await personOf(product, bob)).identities.map(({ identity }) => identity).sort()).toEqual([bob, "customer-17"]);
   });
 
-  it.concurrent("says at once that its key is not known, and which line is refused for good", async (context) => {
+  it("says at once that its key is not known, and which line is refused for good", async (context) => {
     need(language, context);
     const product = `commands.${language.ending}`;
     const place = await workplace(context);
