@@ -2,7 +2,7 @@ import type { Batch } from "./batch.ts";
 import { ClassicCalls } from "./call.ts";
 import type { Wait } from "./carriage.ts";
 import { type Command, parseCommand } from "./command.ts";
-import { KmError, type Report } from "./errors.ts";
+import { KmError } from "./errors.ts";
 import { lanesOf } from "./lanes.ts";
 import type { Transport } from "./outbox.ts";
 import { type Answer, type Call, fetchCall } from "./transport.ts";
