@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ClassicCalls } from "../src/call.ts";
-import { cleanName, type Command, type KmError, parseCommand } from "../src/index.ts";
+import { type Command, cleanName, type KmError, parseCommand } from "../src/index.ts";
 import { lanesOf } from "../src/lanes.ts";
 
 const id = "0199f0c0-8c1e-7a3b-9d53-5b1f6f1f85c4";
@@ -40,9 +40,9 @@ describe("a command as a classic call", () => {
     const common = { id, time, identity: "bob+1@bob.com" };
     const start = `_k=KEY&_p=bob%2B1%40bob.com`;
     const when = `&_t=${second}&_d=1`;
-    expect(call({ ...common, type: "record", name: "Signed Up", properties: { "Plan Name": "Pro", Seats: 5, Trial: false } })).toMatchObject(
-      { path: "/e", form: `${start}&_n=Signed%20Up${when}&Plan%20Name=Pro&Seats=5&Trial=false`, errors: [] },
-    );
+    expect(
+      call({ ...common, type: "record", name: "Signed Up", properties: { "Plan Name": "Pro", Seats: 5, Trial: false } }),
+    ).toMatchObject({ path: "/e", form: `${start}&_n=Signed%20Up${when}&Plan%20Name=Pro&Seats=5&Trial=false`, errors: [] });
     expect(call({ ...common, type: "set", properties: { Plan: "Pro" } })).toMatchObject({ path: "/s", form: `${start}${when}&Plan=Pro` });
     const alias: Command = { ...common, type: "alias", alias: "nbTo2Y6gBMjpu12wKz5pgPBeIXk=" };
     expect(call(alias)).toMatchObject({ path: "/a", form: `${start}&_n=nbTo2Y6gBMjpu12wKz5pgPBeIXk%3D${when}` });
@@ -121,7 +121,7 @@ describe("lanes", () => {
           for (const step of all) {
             if (step.type !== "alias") continue;
             const [a, b] = [label.get(step.identity) ?? step.identity, label.get(step.alias) ?? step.alias];
-            const least = a < b ? a : b;
+            const [least] = [a, b].sort() as [string, string];
             changed ||= a !== least || b !== least || !label.has(step.alias);
             label.set(step.identity, least).set(step.alias, least);
           }
