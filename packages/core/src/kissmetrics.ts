@@ -1,6 +1,6 @@
 import type { Batch } from "./batch.ts";
-import { ClassicCalls } from "./call.ts";
 import type { Wait } from "./carriage.ts";
+import { ClassicCalls } from "./classiccall.ts";
 import { type Command, parseCommand } from "./command.ts";
 import { KmError } from "./errors.ts";
 import { lanesOf } from "./lanes.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClassicCalls } from "../src/call.ts";
+import { ClassicCalls } from "../src/classiccall.ts";
 import { type Command, cleanName, type KmError, parseCommand } from "../src/index.ts";
 import { lanesOf } from "../src/lanes.ts";
 

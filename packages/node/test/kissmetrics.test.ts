@@ -276,7 +276,7 @@ describe.each(ways)("a kissmetrics transport %s", (_, transportTo) => {
           expect(holding.all).toHaveLength(steps.length);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 15 },
     );
   });
 
