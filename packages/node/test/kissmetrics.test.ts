@@ -45,7 +45,7 @@ interface Waiting {
   readonly name: string;
   /** Which of the commands that were made here it is. */
   readonly second: number;
-  answer(status?: number, headers?: Record<string, string>): void;
+  answer(status?: number, headers?: Record<string, string>, body?: string): void;
 }
 
 /** A receiver whose every answer is in the test's hand. */
@@ -59,9 +59,9 @@ async function startHolding(arrived: (call: Waiting, all: readonly Waiting[]) =>
       identity: parameters.get("_p") ?? "",
       name: parameters.get("_n") ?? "",
       second: Number(parameters.get("_t")) - Math.floor(time / 1000),
-      answer: (status = 200, headers = {}) => {
+      answer: (status = 200, headers = {}, body = "GIF89a") => {
         open.delete(call);
-        response.writeHead(status, headers).end("GIF89a");
+        response.writeHead(status, headers).end(body);
       },
     };
     all.push(call);
@@ -190,6 +190,11 @@ describe.each(ways)("a kissmetrics transport %s", (_, transportTo) => {
     await two.outbox.put([record("bob", "A")]);
     expect(await two.outbox.flush(50)).toEqual({ sent: 0, kept: 1, dropped: 0 });
     expect(two.codes()).toEqual(["KM_KEY_REFUSED"]);
+    const portal = await startHolding((call) => call.answer(200, { "content-type": "text/html" }, "<!doctype html>"));
+    const three = outboxOn(transportTo(portal.url));
+    await three.outbox.put([record("bob", "A")]);
+    expect(await three.outbox.flush(50)).toEqual({ sent: 0, kept: 1, dropped: 0 });
+    expect(three.codes()).toEqual(["KM_COLLECTOR_UNREACHABLE"]);
   });
 
   it("sets aside what the receiver refuses for good, alone, and tries it again if it is put again", async () => {
