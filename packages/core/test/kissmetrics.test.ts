@@ -100,7 +100,7 @@ describe("a command as a classic call", () => {
 describe("lanes", () => {
   type Step = Command & { readonly n: number };
   const few = fc.integer({ min: 0, max: 9 }).map((n) => `p${n}`);
-  const steps = fc.array(fc.tuple(few, fc.option(few, { nil: undefined, freq: 3 })), { maxLength: 40 }).map((pairs) =>
+  const steps = fc.array(fc.tuple(few, fc.option(few, { nil: undefined, freq: 2 })), { maxLength: 40 }).map((pairs) =>
     pairs.map(([identity, alias], n): Step => {
       const common = { id, time, identity, n };
       return alias === undefined ? { ...common, type: "set", properties: {} } : { ...common, type: "alias", alias };
