@@ -57,7 +57,7 @@ function setAside(
 }
 
 /** Asks the transport, but not longer than its time: one that does not heed the signal must not stop delivery for ever. */
-async function ask(batch: Batch, { transport, timeout, closing }: Carriage): Promise<Verdict> {
+async function ask(batch: Batch, { transport, timeout, closing, report }: Carriage): Promise<Verdict> {
   const abort = new AbortController();
   let end = () => {};
   let stop = () => {};
@@ -71,7 +71,7 @@ async function ask(batch: Batch, { transport, timeout, closing }: Carriage): Pro
     closing.addEventListener("abort", end);
   });
   try {
-    return await Promise.race([transport(batch, abort.signal), late]);
+    return await Promise.race([transport(batch, abort.signal, report), late]);
   } catch (cause) {
     return { type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: cause instanceof Error ? cause.message : String(cause) };
   } finally {

@@ -12,6 +12,8 @@ export const codes = {
   KM_PROPERTIES_TOO_MANY: "A command may have 1,000 properties; the client leaves the rest out, the collector refuses the command.",
   KM_PROPERTY_INVALID:
     "This property has a value that is neither text, number nor boolean; the client leaves it out and keeps the others, the collector refuses the command.",
+  KM_PROPERTY_RESERVED:
+    "The classic API takes a property of this name for a parameter of its own, so it goes out with one more underscore in front; for a time use record's option time.",
   KM_VALUE_TOO_LONG: "A value may have 8,192 characters; the client cuts a longer one, the collector refuses the command.",
   KM_TIME_INVALID: "The time is neither a Date, an ISO string, nor a number of seconds or milliseconds; the command was refused.",
   KM_TIME_RANGE: "The time lies before 2009-01-01 or more than a day ahead; the command was refused, because times are never shifted.",

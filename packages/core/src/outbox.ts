@@ -1,9 +1,12 @@
 import type { Batch } from "./batch.ts";
-import type { KmError } from "./errors.ts";
+import type { KmError, Report } from "./errors.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** Carries a batch somewhere and says what became of it. What it throws counts as a passing fault. `signal` aborts when its time is over. */
-export type Transport = (batch: Batch, signal: AbortSignal) => Promise<Verdict>;
+/**
+ * Carries a batch somewhere and says what became of it. What it throws counts as a passing fault. `signal` aborts when its time is over. `report`
+ * takes what the app should know beyond the verdict.
+ */
+export type Transport = (batch: Batch, signal: AbortSignal, report?: Report) => Promise<Verdict>;
 
 /** What a flush came to, counted from its call: `kept` is what still waits, also because the deadline passed. */
 export interface Flushed {

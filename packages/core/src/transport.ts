@@ -10,7 +10,14 @@ export interface Answer {
   readonly text: string;
 }
 
-/** Sends one POST. Core has one over `fetch`, `@kmkit/node` one over `node:http`. Rejects when no answer comes. */
+/** Makes one HTTP request. Core has one over `fetch`, `@kmkit/node` one over `node:http`. Rejects when no answer comes. */
+export type Call = (
+  url: string,
+  request: { readonly method: "GET" | "POST"; readonly headers: Record<string, string>; readonly body?: Uint8Array<ArrayBuffer> },
+  signal: AbortSignal,
+) => Promise<Answer>;
+
+/** Sends one POST, as {@link Call} does. */
 export type Post = (url: string, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>, signal: AbortSignal) => Promise<Answer>;
 
 /** Compresses with gzip (RFC 1952). Where it rejects, because the platform has no compression, the batch goes as it is. */
@@ -19,12 +26,18 @@ export type Gzip = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayB
 /** Below this many bytes gzip saves less than one packet and is left out. */
 const WORTH_GZIP = 1024;
 
-/** A {@link Post} over `fetch`. Redirections are not followed: the key would be handed to whoever they point at. */
-export function fetchPost(fetch: typeof globalThis.fetch): Post {
-  return async (url, headers, body, signal) => {
-    const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
+/** A {@link Call} over `fetch`. Redirections are not followed: the key would be handed to whoever they point at. */
+export function fetchCall(fetch: typeof globalThis.fetch): Call {
+  return async (url, request, signal) => {
+    const response = await fetch(url, { ...request, signal, redirect: "manual" });
     return { status: response.status, retryAfter: response.headers.get("retry-after") ?? undefined, text: await response.text() };
   };
+}
+
+/** A {@link Post} over `fetch`. */
+export function fetchPost(fetch: typeof globalThis.fetch): Post {
+  const call = fetchCall(fetch);
+  return (url, headers, body, signal) => call(url, { method: "POST", headers, body }, signal);
 }
 
 /** gzip by the platform's own stream. Next's Edge runtime has none, and warns at build time of whoever names it. */

@@ -50,6 +50,7 @@ describe("@kmkit/express, packed and installed in an empty folder", () => {
     expect(JSON.parse(await node(`console.log(JSON.stringify(Object.keys(await import("@kmkit/express")).sort()))`))).toEqual([
       "KmError",
       "createKm",
+      "kissmetricsTransport",
       "km",
       "recorder",
     ]);

@@ -1,2 +1,13 @@
-export { type Client, createKm, type Km, type KmClient, KmError, type KmOptions, type Recorder, recorder } from "@kmkit/core";
+export {
+  type Client,
+  createKm,
+  type KissmetricsOptions,
+  type Km,
+  type KmClient,
+  KmError,
+  type KmOptions,
+  kissmetricsTransport,
+  type Recorder,
+  recorder,
+} from "@kmkit/core";
 export { km } from "./km.ts";

@@ -10,7 +10,7 @@ import { withKmApi, withKmPage } from "./pages.ts";
 import { km } from "./server.ts";
 
 export { type Client, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
-export { createKm } from "@kmkit/node";
+export { createKm, type KissmetricsOptions, kissmetricsTransport } from "@kmkit/node";
 export type { KmHandler, KmRequest } from "./edge/handler.ts";
 export type { AppProxy, KmProxy } from "./edge/kmproxy.ts";
 export type { NextNative, NextOptions } from "./edge/options.ts";

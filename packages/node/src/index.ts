@@ -1,7 +1,8 @@
-export type { KmOptions } from "@kmkit/core";
+export type { KissmetricsOptions, KmOptions } from "@kmkit/core";
 export { type OutboxMessages, outboxChannels } from "./channels.ts";
 export { createKm } from "./createkm.ts";
 export { exchangeOf, type NodeHints } from "./exchange.ts";
+export { kissmetricsTransport } from "./kissmetrics.ts";
 export { type Notes, notesOf, sharedPrototype } from "./notes.ts";
 export { clientOf } from "./options.ts";
 export { clearDeadLetters, deadLetters, retryDeadLetters } from "./outbox/deadletters.ts";

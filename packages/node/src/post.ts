@@ -1,23 +1,26 @@
 import type { Agent, RequestOptions } from "node:http";
 import { promisify } from "node:util";
-import type { Answer, Gzip, Post } from "@kmkit/core";
+import type { Answer, Call, Gzip, Post } from "@kmkit/core";
 
 /** Most bytes of an answer that are read. */
 const MOST_ANSWER = 1 << 20;
 
 /**
- * Posts over `node:http` with one kept connection. Unlike `fetch` its sockets do not keep the process alive: a script that records and does not
- * wait ends by itself, with the commands on disk.
+ * Requests over `node:http`, by kept connections. Unlike those of `fetch` their sockets do not keep the process alive: a script that records and
+ * does not wait ends by itself, with the commands on disk.
+ *
+ * @param connections how many at the most
  */
-export function httpPost(): Post {
+export function httpCall(connections: number): Call {
   const agents = new Map<string, Agent>();
-  return async (url, headers, body, signal) => {
+  return async (url, { method, headers, body }, signal) => {
     const address = new URL(url);
     // Loaded when the first batch leaves, since importing a middleware must cost nothing.
     const http = address.protocol === "https:" ? await import("node:https") : await import("node:http");
-    const agent = agents.get(address.protocol) ?? new http.Agent({ keepAlive: true, maxSockets: 2 });
+    const agent = agents.get(address.protocol) ?? new http.Agent({ keepAlive: true, maxSockets: connections });
     agents.set(address.protocol, agent);
-    const once = () => send(http, address, { method: "POST", agent, signal, headers: { ...headers, "content-length": body.length } }, body);
+    const length = body === undefined ? {} : { "content-length": body.length };
+    const once = () => send(http, address, { method, agent, signal, headers: { ...headers, ...length } }, body);
     try {
       return await once();
     } catch (error) {
@@ -28,9 +31,20 @@ export function httpPost(): Post {
   };
 }
 
+/** Posts as {@link httpCall} does. */
+export function httpPost(): Post {
+  const call = httpCall(2);
+  return (url, headers, body, signal) => call(url, { method: "POST", headers, body }, signal);
+}
+
 class StaleConnection extends Error {}
 
-function send(http: Pick<typeof import("node:http"), "request">, url: URL, options: RequestOptions, body: Uint8Array): Promise<Answer> {
+function send(
+  http: Pick<typeof import("node:http"), "request">,
+  url: URL,
+  options: RequestOptions,
+  body: Uint8Array | undefined,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = http.request(url, options, (response) => {
       let text = "";

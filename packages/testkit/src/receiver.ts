@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { classicCommand } from "./classic.ts";
 
 /** A command as it came over the wire, not checked in any way. */
 export interface ReceivedCommand {
@@ -51,7 +52,7 @@ export type Mode =
   | `partial:${string}`
   | `too-large:${number}`;
 
-/** A stand-in for a collector, on a real socket, that misbehaves on demand. */
+/** A stand-in for a collector, on a real socket, that misbehaves on demand. It takes `/v1/commands` and the classic calls. */
 export interface Receiver {
   readonly url: string;
   /** The commands of accepted requests, in order of arrival, copies too. */
@@ -177,6 +178,7 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks);
   const text = (request.headers["content-encoding"] === "gzip" ? await unpack(body) : body).toString("utf8");
+  const classic = classicCommand(request.url ?? "", text);
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   return {
     method: request.method ?? "",
@@ -184,7 +186,7 @@ async function receive(request: IncomingMessage): Promise<ReceivedRequest> {
     headers: request.headers,
     size: body.length,
     text,
-    commands: lines.map((line) => JSON.parse(line) as ReceivedCommand),
+    commands: classic === undefined ? lines.map((line) => JSON.parse(line) as ReceivedCommand) : [classic],
     time: Date.now(),
   };
 }

@@ -53,6 +53,7 @@ export async function runSnippet(snippet: Snippet, { url, directory }: { url: st
     .replace(/(\w+)\.listen\(3000\)/, `const listening = $1.listen(0, () => console.log("ready", listening.address().port))`)
     .replace("app.listen({ port: 3000 })", `console.log("ready", new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port)`)
     .replace(/serve\(\{ (.+), port: 3000 \}\)/, `serve({ $1, port: 0 }, ({ port }) => console.log("ready", port))`)
+    .replace("https://trk.kissmetrics.io", url)
     .replace(".kmkit/data", directory);
   const env = { KMKIT_URL: url, KMKIT_KEY: "k", KMKIT_OUTBOX: join(directory, `outbox-${page.length}-${line}`), NODE_ENV: "test" };
   return startChild(program, { cwd: join(root, told.run as string), env });

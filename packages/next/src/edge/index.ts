@@ -9,7 +9,17 @@ import type { NextOptions } from "./options.ts";
 import { isRendering } from "./rendering.ts";
 import { openWeb } from "./server.ts";
 
-export { type Client, createKm, type Km, type KmClient, KmError, type Recorder, recorder } from "@kmkit/core";
+export {
+  type Client,
+  createKm,
+  type KissmetricsOptions,
+  type Km,
+  type KmClient,
+  KmError,
+  kissmetricsTransport,
+  type Recorder,
+  recorder,
+} from "@kmkit/core";
 export type { KmHandler, KmRequest } from "./handler.ts";
 export type { AppProxy, KmProxy } from "./kmproxy.ts";
 export type { NextNative, NextOptions } from "./options.ts";
