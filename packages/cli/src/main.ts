@@ -14,8 +14,7 @@ const program = new Command("kmkit")
 Examples:
   $ npx kmkit collector                     receive commands on http://127.0.0.1:8787, keep them in .kmkit/data
   $ npx kmkit person bob@bob.com            who is bob, and what did he do?
-  $ npx kmkit keys create --product shop --kind server
-                                            who may send to it? from now on only who has a key
+  $ npx kmkit keys list                     who may send to it?
   $ npx kmkit outbox                        what waits to be sent from here, and why?
 
 Exit codes: 0 done; 1 it failed, and says why; 2 the call's words are off; 3 nobody was ever seen under that identity.`,

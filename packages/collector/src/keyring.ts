@@ -55,6 +55,8 @@ const SECRET = 32;
 /** How many of them are kept to recognise it by; the others are 140 bits. */
 const SHOWN = 4;
 const LONGEST_LABEL = 200;
+/** Fewest characters of an id that stand for it: a slip must not revoke anybody's. */
+const SHORTEST = 3;
 
 /**
  * Makes a key, and the directory if it is not there yet: a collector on other than a loopback address needs one before it starts. A running collector
@@ -135,13 +137,17 @@ async function change<T>(directory: string, which: string, work: (key: KeyEntry,
   return changeKeys(keyFileOf(directory), (keys = []) => work(find(keys, which), keys));
 }
 
-/** A key by its id, by the beginning of that, by how it begins itself, or by itself: who has found one in a log knows nothing else of it. */
+/** A key by its id or the beginning of that, or by itself or its beginning: who has found one in a log knows nothing else of it. */
 function find(keys: readonly KeyEntry[], which: string): KeyEntry {
   const hash = hashOf(which);
   const exact = keys.find((key) => key.id === which || key.hash === hash);
   if (exact !== undefined) return exact;
-  const found = keys.filter(({ id, start }) => id.startsWith(which) || start.startsWith(which));
-  const [only, another] = which === "" ? [] : found;
+  // A whole key that is none of ours may begin like one.
+  const found = keys.filter(
+    ({ id, start }) =>
+      (which.length >= SHORTEST && id.startsWith(which)) || (which.startsWith(start) && which.length < start.length - SHOWN + SECRET),
+  );
+  const [only, another] = found;
   // Of a whole key no more than its beginning.
   if (only === undefined) throw new KmError("KM_KEY_UNKNOWN", which.slice(0, 14));
   if (another !== undefined) throw new KmError("KM_KEY_AMBIGUOUS", `${only.id}, ${another.id}${found.length > 2 ? ", …" : ""}`);

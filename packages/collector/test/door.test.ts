@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from "node:timers/promises";
-import { createOutbox, type Entry, KmError, memoryStorage, type Outbox, type OutboxLimits } from "@kmkit/core";
+import { createOutbox, type Entry, KmError, memoryStorage, mintAnonymous, type Outbox, type OutboxLimits } from "@kmkit/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createDoor, type Door } from "../src/door.ts";
 import type { Writer } from "../src/keys.ts";
@@ -269,6 +269,23 @@ describe("names at the door", () => {
     expect(namesAmong(rows)).toEqual([]);
     await admit(record("x", "PAID", {}, { time: start - 1 }));
     expect(namesAmong(rows)).toEqual([["event", "paid", "PAID", start - 1]]);
+  });
+
+  it("keep half of their room for servers: a page may invent ever new ones", async () => {
+    const page: Writer = { ...writer, kind: "browser" };
+    open(Array.from({ length: 32_766 }, (_, n) => ({ product: 1, kind: "event", name: `n${n}`, display: `N${n}`, first: 0 })));
+    const who = mintAnonymous();
+    const bring = async (by: Writer, ...names: string[]) =>
+      (await door.admit(by, Buffer.from(ndjson(...names.map((name) => record(who, name)))))).rejected.map(({ index, code }) => [
+        index,
+        code,
+      ]);
+    expect(await bring(page, "n5", "one", "two", "one", "n6")).toEqual([[2, "KM_NAMES_TOO_MANY"]]);
+    expect(await bring(page, "three", "n7")).toEqual([[0, "KM_NAMES_TOO_MANY"]]);
+    expect(await bring(writer, "three", "four")).toEqual([]);
+    expect(await bring(page, "three", "ONE")).toEqual([]);
+    // Another product's page has room of its own.
+    expect(await bring({ ...page, product: 2 }, "three")).toEqual([]);
   });
 });
 
