@@ -63,7 +63,7 @@ describe("the help", () => {
         /--json/,
       ],
     ],
-    ["keys rotate --help", [/^Usage: kmkit keys rotate \[options\] <id>/, /--overlap .*\n?.*default: 7d/]],
+    ["keys rotate --help", [/^Usage: kmkit keys rotate \[options\] <id>/, /--overlap .*\(default:\s+7d\)/]],
     ["outbox show --help", [/^Usage: kmkit outbox show/, /--directory .*/, /KMKIT_OUTBOX/, /\.kmkit\/outbox/, /--json /]],
   ])("of %s says what there is, on stdout, with exit code 0", async (words, parts) => {
     const { code, stdout, stderr } = await kmkit(words.split(" "));

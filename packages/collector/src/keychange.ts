@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { type FileHandle, link, open, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { KmError } from "@kmkit/core";
@@ -42,24 +42,23 @@ export async function changeKeys<T>(file: string, change: (keys: readonly KeyEnt
 async function take(lock: string): Promise<string | undefined> {
   const token = randomBytes(12).toString("hex");
   const mine = `${lock}.${token}`;
-  const owner = await ownerOf(dirname(lock));
-  await writeNew(mine, token, owner);
   try {
+    await writeFile(mine, token, { flag: "wx", mode: 0o600 });
     await link(mine, lock);
     return token;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
   } finally {
-    await unlink(mine);
+    await unlink(mine).catch(() => {});
   }
   const held = await contentOf(lock);
   const { mtimeMs = Date.now() } = (await stat(lock).catch(() => undefined)) ?? {};
-  if (held !== undefined && Math.abs(Date.now() - mtimeMs) > ABANDONED) await clear(lock, held);
+  if (Math.abs(Date.now() - mtimeMs) > ABANDONED) await clear(lock, held);
   return undefined;
 }
 
 /** Takes an abandoned lock away; should it be another one by now, gives it back. */
-async function clear(lock: string, held: string): Promise<void> {
+async function clear(lock: string, held: string | undefined): Promise<void> {
   const aside = `${lock}.${randomBytes(12).toString("hex")}`;
   try {
     await rename(lock, aside);
@@ -68,7 +67,7 @@ async function clear(lock: string, held: string): Promise<void> {
   }
   // Where a third process has taken its place, the second one sees that before it writes.
   if ((await contentOf(aside)) !== held) await link(aside, lock).catch(() => {});
-  await unlink(aside);
+  await unlink(aside).catch(() => {});
 }
 
 /** Puts a text in a file's place, on the disk too; unless `still` says at the last moment that it must not. */
