@@ -245,12 +245,9 @@ describe("a running collector", () => {
     await rm(at, { recursive: true, force: true });
   });
   const send = async (key: string) => (await post(running.url, record("x", "x"), bearer(key))).status;
-  /** Waits until the collector answers so, and says how long that took; fails after a second. */
-  const answers = async (key: string, status: number): Promise<number> => {
-    const began = performance.now();
-    await vi.waitFor(async () => expect(await send(key)).toBe(status), { timeout: 1000, interval: 10 });
-    return performance.now() - began;
-  };
+  /** Waits until the collector answers so. */
+  const answers = (key: string, status: number, timeout = 5000) =>
+    vi.waitFor(async () => expect(await send(key)).toBe(status), { timeout, interval: 10 });
   const reported = () => running.errors.map((error) => error.code);
 
   it("that is open is so no longer with the first key, at once and for good", async () => {
@@ -291,12 +288,11 @@ describe("a running collector", () => {
     });
     await vi.waitFor(() => expect(sent).toBeGreaterThan(100));
     await revokeKey(at, id);
-    const took = await answers(key, 401);
+    await answers(key, 401, 1000);
     const { KM_KEY_REFUSED: before = 0 } = (await get(`${running.url}/v1/status`, admin)).json.rejected;
     await (await fetch(`${running.url}/e?_k=${key}&_p=after&_n=x`)).arrayBuffer();
     ending = true;
     await Promise.all(load);
-    expect(took).toBeLessThan(1000);
     expect((await get(`${running.url}/v1/status`, admin)).json.rejected.KM_KEY_REFUSED).toBeGreaterThan(before);
     expect((await get(`${running.url}/v1/people/after?product=shop`, admin)).status).toBe(404);
   });
