@@ -1,8 +1,13 @@
+import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createCollector, createKey, listKeys, revokeKey, rotateKey } from "../src/index.ts";
+import { changeKeys } from "../src/keychange.ts";
+import type { KeyEntry } from "../src/keyfile.ts";
+import { createAccess } from "../src/keys.ts";
+import { KeyWatch } from "../src/keywatch.ts";
 import { get, person, post, type Running, record, runCollector, somebody } from "./collector-fixture.ts";
 
 let directory: string;
@@ -91,6 +96,24 @@ describe("the file of keys", () => {
     await Promise.all([1, 2, 3].map(() => createKey(directory, shop)));
     expect(await listKeys(directory)).toHaveLength(4);
     expect(await readdir(directory)).toEqual(["keys.json"]);
+  });
+
+  it("is changed anew by whoever has lost the lock meanwhile, having been stopped for long", async () => {
+    await createKey(directory, shop);
+    const lock = join(directory, "keys.lock");
+    const seen: number[] = [];
+    await changeKeys(file(), (keys = []) => {
+      seen.push(keys.length);
+      if (seen.length === 1) {
+        // Another one finds the lock abandoned, takes it, revokes the key, and dies.
+        writeFileSync(file(), readFileSync(file(), "utf8").replace('"created"', '"revoked": "2026-01-01T00:00:00Z", "created"'));
+        writeFileSync(lock, "another's");
+        utimesSync(lock, 0, 0);
+      }
+      return { keys: [...keys, { ...(keys[0] as KeyEntry), id: "more", hash: "0".repeat(64) }], result: undefined };
+    });
+    expect(seen).toEqual([1, 1]);
+    expect(await listKeys(directory)).toMatchObject([{ state: "revoked" }, { id: "more" }]);
   });
 
   it("stays as it is where another process changes it for ever", async () => {
@@ -231,6 +254,46 @@ describe("the file of keys", () => {
   });
 });
 
+describe("a watch of the file", () => {
+  it("says once what is wrong, until it is right again", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const codes: string[] = [];
+    const access = createAccess([], undefined);
+    const watch = new KeyWatch(file(), access, ({ code }) => codes.push(code));
+    watch.start();
+    const look = (times = 1) => vi.advanceTimersByTime(250 * times);
+    look(4);
+    expect([access.open, codes]).toEqual([true, []]);
+    const { key, id } = await createKey(directory, shop);
+    look();
+    expect([access.open, access.writer(key)?.name, codes]).toEqual([false, "shop", []]);
+    const good = await read();
+    for (const content of ["{", "[]", { version: 2 }]) {
+      await write(content);
+      look(3);
+      expect([access.writer(key)?.name, codes]).toEqual(["shop", ["KM_KEYS_BROKEN"]]);
+    }
+    await rm(file());
+    look(3);
+    expect([access.writer(key), codes]).toEqual([undefined, ["KM_KEYS_BROKEN", "KM_KEYS_MISSING"]]);
+    await write(good);
+    look();
+    expect(access.writer(key)?.name).toBe("shop");
+    await write("{");
+    look(3);
+    expect(codes).toEqual(["KM_KEYS_BROKEN", "KM_KEYS_MISSING", "KM_KEYS_BROKEN"]);
+    await write(good);
+    await revokeKey(directory, id);
+    look();
+    expect(access.writer(key)).toBeUndefined();
+    watch.stop();
+    await write(good);
+    look(3);
+    expect(access.writer(key)).toBeUndefined();
+  });
+});
+
 describe("a running collector", () => {
   let running: Running;
   let at: string;
@@ -337,11 +400,9 @@ describe("a running collector", () => {
     const good = await read(at);
     const count = () => reported().filter((one) => one === "KM_KEYS_BROKEN").length;
     expect(count()).toBe(0);
-    for (const content of ["{", { version: 2, keys: [] }, { version: 1, keys: [{ ...good.keys[0], revokd: "" }] }]) {
-      await write(content, at);
-      await vi.waitFor(() => expect(count()).toBe(1));
-      expect(await send(key)).toBe(200);
-    }
+    await write({ version: 1, keys: [{ ...good.keys[0], revokd: "" }] }, at);
+    await vi.waitFor(() => expect(count()).toBe(1));
+    expect(await send(key)).toBe(200);
     await write({ ...good, keys: good.keys.map((one) => (one.id === id ? { ...one, revoked: "2026-01-01T00:00:00Z" } : one)) }, at);
     await answers(key, 401);
     // Once more bad is once more said.
@@ -364,7 +425,7 @@ describe("a running collector", () => {
     await answers(key, 200);
   });
 
-  it("takes a file that becomes readable again without having changed", async () => {
+  it("takes a file again that could not be opened for a while", async () => {
     const { key } = await createKey(at, shop);
     await rename(file(at), join(at, "aside"));
     // A link to itself cannot be opened.
