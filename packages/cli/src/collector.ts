@@ -20,7 +20,7 @@ export function collector(): Command {
     new Command("collector")
       .description("Receive commands, keep them, and know people. One process, one directory, no other server.")
       .addOption(new Option("--port <port>", "port to listen on; 0 picks a free one").env("KMKIT_PORT").default(PORT).argParser(port))
-      .option("--host <host>", "address to listen on; other than loopback only with --key and --admin", "127.0.0.1")
+      .option("--host <host>", "address to listen on; other than loopback only with a key and --admin", "127.0.0.1")
       .option("--data <directory>", "where data is kept", ".kmkit/data")
       // Not as defaults: the help would show them.
       .addOption(

@@ -104,7 +104,7 @@ describe("kmkit keys", () => {
       while (!ending)
         if ((await post(url, key, Array.from({ length: 50 }, () => command(`load-${n}`, "x")).join("\n"))) === 200) accepted += 1;
     });
-    await vi.waitFor(() => expect(accepted).toBeGreaterThan(50), { timeout: 10_000 });
+    await vi.waitFor(() => expect(accepted).toBeGreaterThan(50), { timeout: 20_000 });
     await keys(data, "revoke", id);
     await answers(url, key, 401, 1000);
     const then = accepted;

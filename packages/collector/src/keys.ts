@@ -60,7 +60,7 @@ export function productId(name: string): number {
 }
 
 /** The numbers of some products. Throws KM_KEYS_BROKEN where two of them would be one in the store (one pair in four billion is). */
-export function productIds(names: Iterable<string>): ReadonlyMap<string, number> {
+function productIds(names: Iterable<string>): ReadonlyMap<string, number> {
   const ids = new Map<string, number>();
   const byId = new Map<number, string>();
   for (const name of names) {

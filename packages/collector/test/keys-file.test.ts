@@ -349,7 +349,7 @@ describe("a running collector", () => {
         else await (await fetch(`${running.url}/e?_k=${key}&_p=load-${n}&_n=x${sent}`)).arrayBuffer();
       }
     });
-    await vi.waitFor(() => expect(sent).toBeGreaterThan(100));
+    await vi.waitFor(() => expect(sent).toBeGreaterThan(50), { timeout: 20_000 });
     await revokeKey(at, id);
     await answers(key, 401, 1000);
     const { KM_KEY_REFUSED: before = 0 } = (await get(`${running.url}/v1/status`, admin)).json.rejected;
@@ -401,13 +401,13 @@ describe("a running collector", () => {
     const count = () => reported().filter((one) => one === "KM_KEYS_BROKEN").length;
     expect(count()).toBe(0);
     await write({ version: 1, keys: [{ ...good.keys[0], revokd: "" }] }, at);
-    await vi.waitFor(() => expect(count()).toBe(1));
+    await vi.waitFor(() => expect(count()).toBe(1), { timeout: 5000 });
     expect(await send(key)).toBe(200);
     await write({ ...good, keys: good.keys.map((one) => (one.id === id ? { ...one, revoked: "2026-01-01T00:00:00Z" } : one)) }, at);
     await answers(key, 401);
     // Once more bad is once more said.
     await write("{", at);
-    await vi.waitFor(() => expect(count()).toBe(2));
+    await vi.waitFor(() => expect(count()).toBe(2), { timeout: 5000 });
     expect(JSON.stringify(running.errors.map((error) => error.message))).not.toMatch(/hash|[0-9a-f]{64}|km_server_.{8}/);
     await write(good, at);
     await answers(key, 200);
@@ -431,7 +431,7 @@ describe("a running collector", () => {
     // A link to itself cannot be opened.
     await symlink("keys.json", file(at));
     const before = reported().length;
-    await vi.waitFor(() => expect(reported().slice(before)).toContain("KM_KEYS_BROKEN"));
+    await vi.waitFor(() => expect(reported().slice(before)).toContain("KM_KEYS_BROKEN"), { timeout: 5000 });
     await rename(join(at, "aside"), file(at));
     await answers(key, 200);
   });
