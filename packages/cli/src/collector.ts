@@ -20,10 +20,15 @@ export function collector(): Command {
     new Command("collector")
       .description("Receive commands, keep them, and know people. One process, one directory, no other server.")
       .addOption(new Option("--port <port>", "port to listen on; 0 picks a free one").env("KMKIT_PORT").default(PORT).argParser(port))
-      .option("--host <host>", "address to listen on; other than loopback only with --key and --admin", "127.0.0.1")
+      .option("--host <host>", "address to listen on; other than loopback only with a key and --admin", "127.0.0.1")
       .option("--data <directory>", "where data is kept", ".kmkit/data")
       // Not as defaults: the help would show them.
-      .addOption(new Option("--key <key>", "key that senders must have (default: local, open to this machine only)").env("KMKIT_KEY"))
+      .addOption(
+        new Option(
+          "--key <key>",
+          "key that senders must have, beside those of kmkit keys (without any: local, open to this machine only)",
+        ).env("KMKIT_KEY"),
+      )
       .addOption(
         new Option("--admin <token>", "token that readers must have once there is a key (default: kept in the data directory)").env(
           "KMKIT_ADMIN",
@@ -37,8 +42,9 @@ async function run({ port, host, data, key, admin }: Options): Promise<void> {
   const directory = resolve(data);
   // An empty one is a variable that was left unset.
   const keys: Key[] = key ? [{ key, product: "local", kind: "server" }] : [];
-  const own = keys.length > 0 && !admin && isThisMachine(host) ? ownToken(directory) : undefined;
-  const token = admin || own?.token;
+  // Its own token only when there are keys, the first of which may come at any time.
+  const own = admin || !isThisMachine(host) ? undefined : () => ownToken(directory);
+  const token = admin || (own && (() => own().token));
   const running = await createCollector({ directory, keys, ...(token === undefined ? {} : { admin: token }) });
   let ending = false;
   const end = () => {
@@ -50,8 +56,9 @@ async function run({ port, host, data, key, admin }: Options): Promise<void> {
   process.on("SIGINT", end);
   process.on("SIGTERM", end);
   try {
+    const file = running.open ? undefined : own?.().file;
     const address = await running.listen({ port, host });
-    if (own !== undefined) process.stdout.write(`admin token for reading: in ${own.file}\n`);
+    if (file !== undefined) process.stdout.write(`admin token for reading: in ${file}\n`);
     process.stdout.write(`kmkit collector ready on http://${host.includes(":") ? `[${host}]` : host}:${address.port}\n`);
   } catch (error) {
     await running.close();

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { collector } from "./collector.ts";
+import { keys } from "./keys.ts";
 import { outbox } from "./outbox.ts";
 import { person } from "./person.ts";
 
@@ -13,6 +14,7 @@ const program = new Command("kmkit")
 Examples:
   $ npx kmkit collector                     receive commands on http://127.0.0.1:8787, keep them in .kmkit/data
   $ npx kmkit person bob@bob.com            who is bob, and what did he do?
+  $ npx kmkit keys list                     who may send to it?
   $ npx kmkit outbox                        what waits to be sent from here, and why?
 
 Exit codes: 0 done; 1 it failed, and says why; 2 the call's words are off; 3 nobody was ever seen under that identity.`,
@@ -25,4 +27,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 
 for (const command of [collector, person]) program.addCommand(command().copyInheritedSettings(program));
 program.addCommand(outbox(program));
+program.addCommand(keys(program));
 await program.parseAsync();

@@ -1,21 +1,39 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KmError } from "@kmkit/core";
 
 const FILE = "admin-token";
 
-/** The admin token that a collector with keys keeps in its data directory, readable by its owner only. Made at the first start. */
+/**
+ * The admin token that a collector with keys keeps in its data directory, readable by its owner only. Made by whoever needs it first: the collector,
+ * or `kmkit keys create` before it; of two at once both get the same one.
+ */
 export function ownToken(directory: string): { token: string; file: string } {
   const file = join(directory, FILE);
   const kept = readToken(directory);
   if (kept !== undefined) return { token: kept, file };
   const token = randomBytes(24).toString("base64url");
+  const next = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(file, `${token}\n`, { mode: 0o600 });
+    writeFileSync(next, `${token}\n`, { mode: 0o600, flag: "wx" });
+    // Made by root, it is still the collector's to read.
+    const { uid, gid } = statSync(directory);
+    if (process.getuid?.() === 0) chownSync(next, uid, gid);
+    try {
+      linkSync(next, file);
+    } catch (cause) {
+      const other = readToken(directory);
+      if (other !== undefined) return { token: other, file };
+      if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
+      // An empty one, or one that cannot be read, is of use to nobody.
+      renameSync(next, file);
+    }
   } catch (cause) {
     throw new KmError("KM_STORE_BROKEN", cause instanceof Error ? cause.message : directory, cause);
+  } finally {
+    rmSync(next, { force: true });
   }
   return { token, file };
 }

@@ -10,6 +10,7 @@ describe("the help", () => {
         /collector /,
         /person /,
         /outbox /,
+        /keys /,
         /npx kmkit collector/,
         /npx kmkit person/,
         /Exit codes: 0 .* 1 .* 2 .* 3 /,
@@ -37,6 +38,32 @@ describe("the help", () => {
       [/^Usage: kmkit person \[options\] <identity>/, /--url /, /KMKIT_URL/, /--admin /, /KMKIT_ADMIN/, /--data /, /--product /, /--json /],
     ],
     ["outbox --help", [/^Usage: kmkit outbox/, /show .*/, /letters /, /retry /, /clear /, /--directory .*\.kmkit\/data\/outbox/]],
+    [
+      "keys --help",
+      [
+        /^Usage: kmkit keys/,
+        /create /,
+        /list /,
+        /rotate /,
+        /revoke /,
+        /server key is secret/,
+        /browser key stands in pages/,
+        /No key reads/,
+      ],
+    ],
+    [
+      "keys create --help",
+      [
+        /--product <name>/,
+        /--kind <kind>/,
+        /"server", "browser"/,
+        /--label /,
+        /--trust-browser-identify/,
+        /--data .*\n?.*\.kmkit\/data/,
+        /--json/,
+      ],
+    ],
+    ["keys rotate --help", [/^Usage: kmkit keys rotate \[options\] <id>/, /--overlap .*\(default:\s+7d\)/]],
     ["outbox show --help", [/^Usage: kmkit outbox show/, /--directory .*/, /KMKIT_OUTBOX/, /\.kmkit\/outbox/, /--json /]],
   ])("of %s says what there is, on stdout, with exit code 0", async (words, parts) => {
     const { code, stdout, stderr } = await kmkit(words.split(" "));
@@ -80,6 +107,16 @@ describe("wrong words", () => {
     [["person", "a", "--url", "ftp://127.0.0.1"], /a url is like http:/],
     [["outbox", "nonsense"], /too many arguments|unknown command/],
     [["outbox", "retry", "--json"], /unknown option/],
+    [["keys", "nonsense"], /unknown command/],
+    [["keys", "create", "--kind", "server"], /required option '--product <name>'/],
+    [["keys", "create", "--product", "shop"], /required option '--kind <kind>'/],
+    [["keys", "create", "--product", "shop", "--kind", "admin"], /Allowed choices are server, browser/],
+    [["keys", "rotate"], /missing required argument 'id'/],
+    [["keys", "rotate", "x", "--overlap", "soon"], /a duration is 0, or like 30m, 24h or 7d/],
+    [["keys", "rotate", "x", "--overlap", "-1d"], /a duration is|unknown option|argument missing/],
+    [["keys", "revoke"], /missing required argument 'id'/],
+    [["keys", "revoke", "a", "b"], /too many arguments/],
+    [["keys", "list", "extra"], /too many arguments/],
     [["help", "nonsense"], /Usage: kmkit/],
   ])("%j are refused on stderr with exit code 2", async (words, said) => {
     const { code, stdout, stderr } = await kmkit(words);

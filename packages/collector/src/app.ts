@@ -40,11 +40,15 @@ export function createApp(parts: Parts): Hono {
   });
 
   app.post("/v1/commands", async (context) => {
-    const key = access.product(bearer(context.req.header("authorization")));
-    if (key === undefined) return failed(context, 401, new KmError("KM_KEY_REFUSED"), { "www-authenticate": "Bearer" });
+    const key = bearer(context.req.header("authorization"));
+    const refused = () => failed(context, 401, new KmError("KM_KEY_REFUSED"), { "www-authenticate": "Bearer" });
+    if (access.writer(key) === undefined) return refused();
     const body = await readBody(context.req.raw);
+    // A body may take its time to arrive, and the key may be revoked meanwhile.
+    const writer = access.writer(key);
+    if (writer === undefined) return refused();
     if (body instanceof KmError) return failed(context, body.code === "KM_BODY_TOO_LARGE" ? 413 : 400, body);
-    const { error, ...answer } = await door.admit(key, body);
+    const { error, ...answer } = await door.admit(writer, body);
     if (error !== undefined) return failed(context, 503, error, { "retry-after": "2" });
     return context.json(answer);
   });

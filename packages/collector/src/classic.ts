@@ -1,7 +1,7 @@
 import { type Command, canonicalName, type KmCode, KmError, MAX_NAME, MAX_VALUE, type Properties, timeOf } from "@kmkit/core";
 import { derive } from "./derive.ts";
 import type { Door } from "./door.ts";
-import type { Access } from "./keys.ts";
+import type { Access, Writer } from "./keys.ts";
 import { readParameters } from "./parameters.ts";
 
 /** A transparent GIF of one pixel: clients need a decodable picture, whatever they sent (KISSmetrics, "specifications"). */
@@ -35,16 +35,16 @@ export function classicCall(kind: Kind, query: string, access: Access, door: Doo
   const command = commandOf(kind, query, access);
   if (typeof command === "string") door.refuse(command);
   // Not awaited here: one promise serves all calls that go to the disk together.
-  else if (command !== undefined) return door.admitOne(command.product, command);
+  else if (command !== undefined) return door.admitOne(command.writer, command);
   return undefined;
 }
 
-/** What a call commands, and of which product; undefined where it says nothing, or the code for which it is refused. */
-function commandOf(kind: Kind, query: string, access: Access): (Command & { product: number }) | KmCode | undefined {
+/** What a call commands, and who brings it; undefined where it says nothing, or the code for which it is refused. */
+function commandOf(kind: Kind, query: string, access: Access): (Command & { writer: Writer }) | KmCode | undefined {
   const call = read(query);
   if (call === undefined) return "KM_PROPERTIES_TOO_MANY";
-  const product = access.product(call.key);
-  if (product === undefined) return "KM_KEY_REFUSED";
+  const writer = access.writer(call.key);
+  if (writer === undefined) return "KM_KEY_REFUSED";
   const told = toldTime(call, Date.now());
   if (told instanceof KmError) return told.code;
   const second = Math.floor(told / 1000);
@@ -52,18 +52,19 @@ function commandOf(kind: Kind, query: string, access: Access): (Command & { prod
   // What was not UTF-8 has been mended in decoding, and mended text could be somebody else's identity.
   if (identity.includes("\ufffd") || (kind === "a" && name.includes("\ufffd"))) return "KM_IDENTITY_INVALID";
   const time = second * 1000;
+  const product = String(writer.product);
   if (kind === "a") {
     // Either order is the same edge.
-    const id = derive("classic alias", String(product), ...[identity, name].sort());
-    return { type: "alias", product, id, time, identity, alias: name };
+    const id = derive("classic alias", product, ...[identity, name].sort());
+    return { type: "alias", writer, id, time, identity, alias: name };
   }
   const event = kind === "e" ? cut(name, MAX_NAME) : "";
   const canonical = canonicalName(event);
   // KISSmetrics' duplicate rule: the same person, name and second is one event, however often it comes.
   const same = canonical === "" ? ["classic set", JSON.stringify(properties)] : ["classic event", canonical];
-  const id = derive(...same, String(product), identity, String(second));
-  if (canonical !== "") return { type: "record", product, id, time, identity, name: event, properties };
-  return Object.keys(properties).length === 0 ? undefined : { type: "set", product, id, time, identity, properties };
+  const id = derive(...same, product, identity, String(second));
+  if (canonical !== "") return { type: "record", writer, id, time, identity, name: event, properties };
+  return Object.keys(properties).length === 0 ? undefined : { type: "set", writer, id, time, identity, properties };
 }
 
 /** The parameters of a call; undefined where there are too many. Of a repeated one the last counts. */

@@ -16,7 +16,9 @@ import {
 import { fileStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
-import { createAccess, type Key } from "./keys.ts";
+import { keyFileOf } from "./keyfile.ts";
+import { type Admin, createAccess, type Key } from "./keys.ts";
+import { KeyWatch } from "./keywatch.ts";
 import { answerPixels } from "./pixel.ts";
 import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
@@ -28,16 +30,18 @@ import { openStore, type Store } from "./store/store.ts";
 export interface CollectorOptions {
   /** Where data is kept; one collector a directory. */
   directory: string;
-  /** Keys by which commands come in. Without any: product and key `local`, only on this machine. */
+  /** Keys by which commands come in, beside those that `kmkit keys` keeps in the directory. Without any: product and key `local`, only on this machine. */
   keys?: readonly Key[];
-  /** The token that reading needs once there are keys. */
-  admin?: string;
+  /** The token that reading needs once there are keys, or where it is found then: the first key may come at any time. */
+  admin?: Admin;
   /** Is handed every error. Default: each code is printed once. */
   onError?: Report;
 }
 
 /** A running collector. */
 export interface Collector {
+  /** Whether it is open to this machine: it has no keys, neither given nor in its directory. Ends for good with the first one. */
+  readonly open: boolean;
   /** The collector without a socket. */
   fetch(request: Request): Promise<Response>;
   /** Listen; port 0 picks one. Throws `KM_PORT_TAKEN`, and `KM_OPEN_ADDRESS` on other than loopback addresses without keys and admin token. */
@@ -66,7 +70,7 @@ const CLOSING = 10_000;
 
 /**
  * Opens the store and makes a collector on it. Inside it is the same pair as a client: commands are acknowledged when its outbox has them on
- * disk, and that outbox's transport writes blocks to the store. Throws `KM_STORE_MISSING`, `KM_STORE_LOCKED`, `KM_STORE_BROKEN`.
+ * disk, and that outbox's transport writes blocks to the store. Throws `KM_STORE_MISSING`, `KM_STORE_LOCKED`, `KM_STORE_BROKEN`, `KM_KEYS_BROKEN`.
  *
  * @example
  * const collector = await createCollector({ directory: ".kmkit/data" });
@@ -88,6 +92,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   const access = createAccess(options.keys ?? [], options.admin);
   const print = (text: string) => process.stderr.write(`${text}\n`);
   const reporter = createReporter({ onError: options.onError, development: false, print });
+  const watch = new KeyWatch(keyFileOf(options.directory), access, reporter.report);
   const { store, outbox } = await openDirectory(options.directory, materials, reporter);
   const door = createDoor(outbox, new NameRegister(await store.names()));
   let closing = false;
@@ -100,8 +105,12 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
   sweeping.unref();
+  watch.start();
   let server: Server | undefined;
   return {
+    get open() {
+      return access.open;
+    },
     fetch: async (request) => app.fetch(request),
     listen: async ({ port, host }) => {
       if (!isLoopback(host) && (access.open || !options.admin)) throw new KmError("KM_OPEN_ADDRESS", host);
@@ -120,6 +129,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
     close: async () => {
       closing = true;
       clearInterval(sweeping);
+      watch.stop();
       await stop(server);
       await outbox.close(CLOSING);
       await store.close();

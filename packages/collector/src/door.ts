@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
+import type { Writer } from "./keys.ts";
 import { type Lines, slicesOf } from "./lines.ts";
-import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
+import { type NameRegister, NewNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
 /** What became of some lines: how many are safe, and which were refused and why; or `error` where some could not be kept now. */
@@ -17,9 +18,9 @@ export interface Door {
    * NDJSON, one command a line. Settles when what was accepted is on disk. A large body is worked in slices, between which others get their turn;
    * with an `error` some of them may be kept already, and the sender sends all of it again, which counts once.
    */
-  admit(product: number, body: Uint8Array): Promise<Admitted>;
+  admit(writer: Writer, body: Uint8Array): Promise<Admitted>;
   /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
-  admitOne(product: number, command: unknown): Promise<KmError | undefined>;
+  admitOne(writer: Writer, command: unknown): Promise<KmError | undefined>;
   /** Count what was refused before it became a command. */
   refuse(code: string, count?: number): void;
   /** How many commands were refused since the start, by code. */
@@ -45,13 +46,13 @@ class Company {
   readonly fresh = new NewNames();
   /** Settles when they are there. */
   kept: Promise<KmError | undefined> | undefined;
-  private readonly desks = new Map<number, Desk>();
+  private readonly desks = new Map<Writer, Desk>();
 
-  desk(names: ProductNames): Desk {
-    let desk = this.desks.get(names.product);
+  desk(writer: Writer, register: NameRegister): Desk {
+    let desk = this.desks.get(writer);
     if (desk === undefined) {
-      desk = deskOf(names, this.fresh, Date.now(), false);
-      this.desks.set(names.product, desk);
+      desk = deskOf(register.of(writer.product), this.fresh, Date.now(), false, writer);
+      this.desks.set(writer, desk);
     }
     return desk;
   }
@@ -79,13 +80,13 @@ class CommandDoor implements Door {
     this.rejected[code] = (this.rejected[code] ?? 0) + count;
   }
 
-  async admit(product: number, body: Uint8Array): Promise<Admitted> {
+  async admit(writer: Writer, body: Uint8Array): Promise<Admitted> {
     const refused: Refusal[] = [];
     const received = Date.now();
     let [accepted, index] = [0, 0];
     for (const lines of slicesOf(body)) {
       if (index > 0) await setImmediate();
-      const desk = deskOf(this.register.of(product), new NewNames(), received, true);
+      const desk = deskOf(this.register.of(writer.product), new NewNames(), received, true, writer);
       const rows = rowsOf(lines, desk, index, refused);
       // Counted now, so that nothing holds the rows while they are on their way.
       accepted += rows.length;
@@ -97,9 +98,9 @@ class CommandDoor implements Door {
     return { accepted, rejected: refused };
   }
 
-  admitOne(product: number, command: unknown): Promise<KmError | undefined> {
+  admitOne(writer: Writer, command: unknown): Promise<KmError | undefined> {
     const { company } = this;
-    const row = rowOf(command, company.desk(this.register.of(product)), false);
+    const row = rowOf(command, company.desk(writer, this.register), false);
     if (row instanceof KmError) {
       this.refuse(row.code);
       return Promise.resolve(row);

@@ -1,8 +1,11 @@
 import { canonicalName, KmError } from "@kmkit/core";
+import { isBrowserWriting } from "./browser.ts";
 import type { Name, NameKind } from "./store/names.ts";
 
 /** Most names of one kind in a product (KISSmetrics, "technical limitations"). */
 const MOST_NAMES = 65_535;
+/** From how many on a browser key brings no more: a page that invents ever new ones must leave room for the servers. */
+const MOST_BROWSER_NAMES = 32_767;
 
 /** A name as it is compared, one for all its spellings. */
 export class Folded {
@@ -108,7 +111,8 @@ export class NewNames {
     const seen = rows?.get(row.name);
     if (seen === undefined && folded.first === Number.POSITIVE_INFINITY) {
       const added = this.added.get(names) ?? 0;
-      if (names.known + added >= MOST_NAMES) return new KmError("KM_NAMES_TOO_MANY", row.display);
+      if (names.known + added >= (isBrowserWriting(row.first) ? MOST_BROWSER_NAMES : MOST_NAMES))
+        return new KmError("KM_NAMES_TOO_MANY", row.display);
       this.added.set(names, added + 1);
     } else if (seen !== undefined && !isEarlier(row.first, row.display, seen)) return undefined;
     if (rows === undefined) {

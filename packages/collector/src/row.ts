@@ -1,4 +1,6 @@
 import { type Command, isJunk, KmError, parseCommand, timeInRange } from "@kmkit/core";
+import { browserId, browserRefusal, browserWriting } from "./browser.ts";
+import type { Writer } from "./keys.ts";
 import type { NewNames, ProductNames } from "./register.ts";
 
 type Act = Command & { type: "record" | "set" };
@@ -16,12 +18,15 @@ export interface Desk {
   readonly endOfText: string;
   /** Whether an id of version 5 is the app's own: it counts once for ever, whatever time and identity come with it. */
   readonly ownIds: boolean;
+  /** Who brings them, where that is a browser key. */
+  readonly browser: Writer | undefined;
 }
 
 /** The desk for some commands that arrive together. */
-export function deskOf(names: ProductNames, fresh: NewNames, received: number, ownIds: boolean): Desk {
+export function deskOf(names: ProductNames, fresh: NewNames, received: number, ownIds: boolean, writer?: Writer): Desk {
+  const browser = writer?.kind === "browser" ? writer : undefined;
   const end = `,"product":${names.product},"received":${received}}`;
-  return { names, fresh, received, end, endOfList: `}${end}`, endOfText: `"}${end}`, ownIds };
+  return { names, fresh, received, end, endOfList: `}${end}`, endOfText: `"}${end}`, ownIds, browser };
 }
 
 /**
@@ -31,11 +36,15 @@ export function deskOf(names: ProductNames, fresh: NewNames, received: number, o
 export function rowOf(input: unknown, desk: Desk, plain: boolean): string | KmError {
   const command = parseCommand(input);
   if (command instanceof KmError) return command;
-  const { type, id, time, identity } = command;
+  const { type, time, identity } = command;
+  const { browser } = desk;
   if (!timeInRange(time, desk.received)) return new KmError("KM_TIME_RANGE", String(time));
+  const refused = browser === undefined ? undefined : browserRefusal(command, browser, desk.received);
+  if (refused !== undefined) return refused;
   const rest = type === "alias" ? aliasOf(command, desk, plain) : actOf(command, desk, plain);
   if (rest instanceof KmError) return rest;
-  const own = type === "record" && desk.ownIds && id.charCodeAt(14) === version5;
+  const id = browser === undefined ? command.id : browserId(browser.product, command.id);
+  const own = type === "record" && desk.ownIds && browser === undefined && id.charCodeAt(14) === version5;
   return (own ? ownRecord : beginnings[type]) + id + timeText(time) + escaped(identity, plain) + rest;
 }
 
@@ -75,16 +84,17 @@ function aliasOf({ identity, alias }: Command & { type: "alias" }, { end }: Desk
   return junk === undefined ? `","alias":"${escaped(alias, plain)}"${end}` : new KmError("KM_IDENTITY_JUNK", junk);
 }
 
-function actOf(command: Act, { names, fresh, endOfList, endOfText }: Desk, plain: boolean): string | KmError {
-  const { time, properties } = command;
-  const event = command.type === "record" ? names.take("event", command.name, time, fresh) : undefined;
+function actOf(command: Act, { names, fresh, endOfList, endOfText, browser }: Desk, plain: boolean): string | KmError {
+  const { properties } = command;
+  const written = browser === undefined ? command.time : browserWriting(command.time);
+  const event = command.type === "record" ? names.take("event", command.name, written, fresh) : undefined;
   if (event instanceof KmError) return event;
   const start = event?.event ?? '","name":"","properties":{';
   const number = names.next();
   let list = "";
   let twice = false;
   for (const key of Object.keys(properties)) {
-    const name = names.take("property", key, time, fresh);
+    const name = names.take("property", key, written, fresh);
     if (name instanceof KmError) return name;
     twice ||= name.last === number;
     name.last = number;

@@ -1,7 +1,8 @@
 import { setImmediate as immediate } from "node:timers/promises";
-import { createOutbox, type Entry, KmError, memoryStorage, type Outbox, type OutboxLimits } from "@kmkit/core";
+import { createOutbox, type Entry, KmError, memoryStorage, mintAnonymous, type Outbox, type OutboxLimits } from "@kmkit/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createDoor, type Door } from "../src/door.ts";
+import type { Writer } from "../src/keys.ts";
 import { NameRegister } from "../src/register.ts";
 import type { Name } from "../src/store/names.ts";
 import { alias, ndjson, permutations, record, set } from "./collector-fixture.ts";
@@ -39,13 +40,14 @@ function open(names: readonly Name[] = [], maxBytes = 1 << 30): void {
 }
 
 async function admit(...lines: string[]) {
-  const answer = await door.admit(1, Buffer.from(ndjson(...lines)));
+  const answer = await door.admit(writer, Buffer.from(ndjson(...lines)));
   await outbox.flush();
   return answer;
 }
 
 const namesAmong = (all: readonly Row[]) =>
   all.filter((row) => row.type === "name").map((row) => [row.kind, row.name, row.display, row.first]);
+const writer: Writer = { product: 1, name: "shop", kind: "server", trust: false };
 const start = Date.now() - 100_000;
 
 beforeEach(() => open());
@@ -90,10 +92,10 @@ describe("the door", () => {
   });
 
   it("refuses one command that comes alone with its code, and counts it", async () => {
-    expect(await door.admitOne(1, JSON.parse(record("", "x")))).toMatchObject({ code: "KM_IDENTITY_EMPTY" });
-    expect(await door.admitOne(1, { type: "record" })).toMatchObject({ code: "KM_ID_INVALID" });
-    expect(await door.admitOne(1, null)).toMatchObject({ code: "KM_LINE_INVALID" });
-    expect(await door.admitOne(1, JSON.parse(record("x", "x")))).toBeUndefined();
+    expect(await door.admitOne(writer, JSON.parse(record("", "x")))).toMatchObject({ code: "KM_IDENTITY_EMPTY" });
+    expect(await door.admitOne(writer, { type: "record" })).toMatchObject({ code: "KM_ID_INVALID" });
+    expect(await door.admitOne(writer, null)).toMatchObject({ code: "KM_LINE_INVALID" });
+    expect(await door.admitOne(writer, JSON.parse(record("x", "x")))).toBeUndefined();
     door.refuse("KM_KEY_REFUSED", 3);
     expect(door.rejected).toEqual({ KM_IDENTITY_EMPTY: 1, KM_ID_INVALID: 1, KM_LINE_INVALID: 1, KM_KEY_REFUSED: 3 });
   });
@@ -101,20 +103,20 @@ describe("the door", () => {
   it("says so when the outbox is full: nothing of the body is accepted, and what was refused for itself is not counted yet", async () => {
     open([], 2000);
     const body = ndjson(record("x", "x", { v: "y".repeat(3000) }), record("x", ""));
-    const answer = await door.admit(1, Buffer.from(body));
+    const answer = await door.admit(writer, Buffer.from(body));
     expect(answer).toMatchObject({ accepted: 0, error: expect.any(KmError) });
     expect(answer.error?.code).toBe("KM_OUTBOX_FULL");
     expect(door.rejected).toEqual({});
     expect(await admit(record("x", "small"))).toEqual({ accepted: 1, rejected: [] });
     // The name of what was refused is not remembered as known.
     open([], 600);
-    await door.admit(1, Buffer.from(record("x", "Big Name", { v: "y".repeat(3000) })));
+    await door.admit(writer, Buffer.from(record("x", "Big Name", { v: "y".repeat(3000) })));
     await admit(record("x", "big name", {}, { time: start }));
     expect(namesAmong(rows)).toEqual([["event", "big name", "big name", start]]);
   });
 
   it("is done when the outbox has it: an answer without waiting lines", async () => {
-    await door.admit(1, Buffer.from(record("x", "x")));
+    await door.admit(writer, Buffer.from(record("x", "x")));
     expect(outbox.stats().kept).toBeGreaterThan(0);
     await outbox.flush();
     expect(outbox.stats().kept).toBe(0);
@@ -134,7 +136,7 @@ describe("a large body", () => {
       if (!done) setImmediate(turn);
     };
     setImmediate(turn);
-    const answer = await door.admit(1, Buffer.concat(chunks));
+    const answer = await door.admit(writer, Buffer.concat(chunks));
     done = true;
     expect(answer.accepted).toBe(20_000);
     expect(answer.rejected.map(({ index }) => index)).toEqual([4000, 8001, 12_002, 16_003, 20_004]);
@@ -154,7 +156,7 @@ describe("a large body", () => {
   it("may begin with a byte order mark; a later line may not", async () => {
     const mark = "\ufeff";
     const many = lines.slice(0, 3000).map((line) => mark + line);
-    const answer = await door.admit(1, Buffer.from(many.join("\n")));
+    const answer = await door.admit(writer, Buffer.from(many.join("\n")));
     expect([answer.accepted, answer.rejected.length, answer.rejected[0]?.index]).toEqual([1, 2999, 1]);
   });
 });
@@ -178,7 +180,7 @@ describe("single commands that come together", () => {
     );
     door = createDoor(held, new NameRegister([{ product: 1, kind: "event", name: "x", display: "X", first: 0 }]));
     let answered = 0;
-    const call = () => door.admitOne(1, JSON.parse(record("bob", "x"))).then(() => ++answered);
+    const call = () => door.admitOne(writer, JSON.parse(record("bob", "x"))).then(() => ++answered);
     const first = Array.from({ length: 100 }, call);
     await immediate();
     await immediate();
@@ -199,11 +201,11 @@ describe("single commands that come together", () => {
   it("are all refused with the reason when they cannot be kept, which is a hindrance until something is kept again", async () => {
     open([], 2000);
     const large = JSON.parse(record("x", "x", { v: "y".repeat(3000) }));
-    const errors = await Promise.all([door.admitOne(1, large), door.admitOne(1, large)]);
+    const errors = await Promise.all([door.admitOne(writer, large), door.admitOne(writer, large)]);
     expect(errors.map((error) => error?.code)).toEqual(["KM_OUTBOX_FULL", "KM_OUTBOX_FULL"]);
     expect(door.rejected).toEqual({ KM_OUTBOX_FULL: 2 });
     expect(door.hindrance?.code).toBe("KM_OUTBOX_FULL");
-    expect(await door.admitOne(1, JSON.parse(record("x", "x")))).toBeUndefined();
+    expect(await door.admitOne(writer, JSON.parse(record("x", "x")))).toBeUndefined();
     expect(door.hindrance).toBeUndefined();
   });
 });
@@ -238,7 +240,7 @@ describe("names at the door", () => {
         open();
         for (const [name, ms] of order) {
           if (restarts) open(earliest(stored));
-          await door.admit(1, Buffer.from(record("x", name, {}, { time: start + ms })));
+          await door.admit(writer, Buffer.from(record("x", name, {}, { time: start + ms })));
           await outbox.flush();
           stored.push(...rows.splice(0));
         }
@@ -258,7 +260,7 @@ describe("names at the door", () => {
       rejected: [{ index: 1, code: "KM_NAMES_TOO_MANY" }],
     });
     // Of another product there are as many again.
-    expect(await door.admit(2, Buffer.from(line(80_000, 10)))).toMatchObject({ accepted: 1 });
+    expect(await door.admit({ ...writer, product: 2 }, Buffer.from(line(80_000, 10)))).toMatchObject({ accepted: 1 });
   });
 
   it("known from the store need no row", async () => {
@@ -267,6 +269,23 @@ describe("names at the door", () => {
     expect(namesAmong(rows)).toEqual([]);
     await admit(record("x", "PAID", {}, { time: start - 1 }));
     expect(namesAmong(rows)).toEqual([["event", "paid", "PAID", start - 1]]);
+  });
+
+  it("keep half of their room for servers: a page may invent ever new ones", async () => {
+    const page: Writer = { ...writer, kind: "browser" };
+    open(Array.from({ length: 32_766 }, (_, n) => ({ product: 1, kind: "event", name: `n${n}`, display: `N${n}`, first: 0 })));
+    const who = mintAnonymous();
+    const bring = async (by: Writer, ...names: string[]) =>
+      (await door.admit(by, Buffer.from(ndjson(...names.map((name) => record(who, name)))))).rejected.map(({ index, code }) => [
+        index,
+        code,
+      ]);
+    expect(await bring(page, "n5", "one", "two", "one", "n6")).toEqual([[2, "KM_NAMES_TOO_MANY"]]);
+    expect(await bring(page, "three", "n7")).toEqual([[0, "KM_NAMES_TOO_MANY"]]);
+    expect(await bring(writer, "three", "four")).toEqual([]);
+    expect(await bring(page, "three", "ONE")).toEqual([]);
+    // Another product's page has room of its own.
+    expect(await bring({ ...page, product: 2 }, "three")).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import http from "node:http";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { hashOf, type KeyEntry } from "../src/keyfile.ts";
 import { createAccess, type Key } from "../src/keys.ts";
 import { get, person, post, type Running, record, runCollector, somebody } from "./collector-fixture.ts";
 
@@ -202,9 +203,9 @@ describe("the access rules", () => {
 
   it("never take an empty key", () => {
     const access = createAccess([...one, { key: "", product: "empty", kind: "server" }], undefined);
-    expect(access.product("")).toBeUndefined();
-    expect(access.product(undefined)).toBeUndefined();
-    expect(access.product("k")).toBeTypeOf("number");
+    expect(access.writer("")).toBeUndefined();
+    expect(access.writer(undefined)).toBeUndefined();
+    expect(access.writer("k")).toMatchObject({ name: "p", kind: "server", trust: false });
   });
 
   it("demand the token also without keys, where one is given", () => {
@@ -214,11 +215,102 @@ describe("the access rules", () => {
     expect(access.mayRead("Bearer t")).toBe(true);
   });
 
+  const entry = (rest: Partial<KeyEntry> = {}): KeyEntry => ({
+    ...{ id: "aaaa", hash: hashOf("of-file"), start: "of-f", product: "shop", kind: "browser", created: "2026-01-01T00:00:00.000Z" },
+    ...rest,
+  });
+  /** The keys that are held as they were sent. */
+  const held = (access: unknown) => [...(access as { recent: Map<string, unknown> }).recent.keys()];
+
+  it("take a key to the millisecond of its end, and then hold no more of it than its hash", () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.UTC(2026, 0, 1) });
+    onTestFinished(() => void vi.useRealTimers());
+    const access = createAccess([], undefined);
+    access.take([entry({ expires: "2026-01-08T00:00:00.000Z" })]);
+    vi.setSystemTime(Date.UTC(2026, 0, 8) - 1);
+    expect(access.writer("of-file")).toMatchObject({ name: "shop", kind: "browser", trust: false });
+    access.forgetExpired();
+    expect(held(access)).toEqual(["of-file"]);
+    vi.setSystemTime(Date.UTC(2026, 0, 8));
+    access.forgetExpired();
+    expect(held(access)).toEqual([]);
+    expect(access.writer("of-file")).toBeUndefined();
+    expect(held(access)).toEqual([]);
+    // Set back, the clock decides as ever.
+    vi.setSystemTime(Date.UTC(2026, 0, 7));
+    expect(access.writer("of-file")).toBeDefined();
+    vi.setSystemTime(Date.UTC(2026, 0, 9));
+    expect(access.writer("of-file")).toBeUndefined();
+    expect(held(access)).toEqual([]);
+  });
+
+  it("hold nothing of a key from the moment it is revoked, nor of one that never was", () => {
+    const access = createAccess(one, undefined);
+    access.take([entry()]);
+    for (const key of ["of-file", "k", "nobody's", "x".repeat(100_000)]) access.writer(key);
+    expect(held(access)).toEqual(["of-file", "k"]);
+    access.take([entry({ revoked: "2026-01-02T00:00:00.000Z" })]);
+    expect(held(access)).toEqual([]);
+    expect([access.writer("of-file"), access.writer("k")?.name]).toEqual([undefined, "p"]);
+  });
+
+  it("hold a thousand keys at the most as they were sent", () => {
+    const many = Array.from({ length: 2500 }, (_, n) => ({ key: `k${n}`, product: "p", kind: "server" as const }));
+    const access = createAccess(many, undefined);
+    for (const { key } of many) expect(access.writer(key)?.name).toBe("p");
+    expect(held(access).length).toBeLessThanOrEqual(1000);
+  });
+
+  it("give one object for a key as long as nothing about it changes", () => {
+    const access = createAccess(one, undefined);
+    access.take([entry()]);
+    const [given, kept] = [access.writer("k"), access.writer("of-file")];
+    access.take([entry({ label: "new" }), entry({ id: "bbbb", hash: hashOf("another") })]);
+    expect([access.writer("k"), access.writer("of-file")]).toEqual([given, kept]);
+    expect(access.writer("k")).toBe(given);
+    expect(access.writer("of-file")).toBe(kept);
+    access.take([entry({ trustBrowserIdentify: true })]);
+    expect(access.writer("of-file")).toEqual({ ...kept, trust: true });
+  });
+
+  it("let what the file says of a key count, where it was given as well", () => {
+    const access = createAccess([{ key: "of-file", product: "local", kind: "server" }], undefined);
+    expect(access.writer("of-file")?.name).toBe("local");
+    access.take([entry()]);
+    expect(access.writer("of-file")).toMatchObject({ name: "shop", kind: "browser" });
+    access.take([entry({ revoked: "2026-01-02T00:00:00.000Z" })]);
+    expect(access.writer("of-file")).toBeUndefined();
+  });
+
+  it("ask for the admin token when there are keys, and not before", () => {
+    let asked = 0;
+    const access = createAccess([], () => {
+      asked += 1;
+      return asked > 1 ? "t" : undefined;
+    });
+    expect([access.mayRead(undefined), asked]).toEqual([true, 0]);
+    access.take([]);
+    expect([access.open, access.mayRead("Bearer undefined"), access.mayRead("Bearer t"), asked]).toEqual([false, false, true, 2]);
+    access.mayRead("Bearer t");
+    expect(asked).toBe(2);
+  });
+
+  it("change nothing where two products would be one in the store", () => {
+    const access = createAccess(one, undefined);
+    access.take([entry()]);
+    const wrong = [entry({ product: "product-53957" }), entry({ id: "bbbb", hash: hashOf("another"), product: "product-59342" })];
+    expect(() => access.take(wrong)).toThrow(expect.objectContaining({ code: "KM_KEYS_BROKEN" }));
+    expect([access.writer("of-file")?.name, access.writer("another"), access.productNamed("product-53957")]).toEqual([
+      "shop",
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("give a product the same number everywhere and always", () => {
-    expect(createAccess(one, undefined).product("k")).toBe(
-      createAccess([{ key: "other", product: "p", kind: "server" }], "x").product("other"),
-    );
-    expect(createAccess([], undefined).product("local")).toBe(createAccess([], undefined).productNamed(undefined));
+    const other = createAccess([{ key: "other", product: "p", kind: "server" }], "x").writer("other");
+    expect(createAccess(one, undefined).writer("k")?.product).toBe(other?.product);
+    expect(createAccess([], undefined).writer("local")?.product).toBe(createAccess([], undefined).productNamed(undefined));
   });
 });
 

@@ -59,6 +59,20 @@ export const codes = {
   KM_KEY_REFUSED: "The collector does not know this key; commands stay in the outbox until key or url are put right.",
   KM_REJECTED: "The receiver refused the command for good; it was set aside as a dead letter.",
   KM_CLIENT_CLOSED: "The client has been closed; the command was refused.",
+  // Keys.
+  KM_KEY_BROWSER:
+    "A browser key is public: it may not name a person nor tie identities; send it with a server key, or make the key with --trust-browser-identify (and even then it ties no two names).",
+  KM_KEY_BROWSER_TIME: "A browser key is public and may date a command at most 31 days back; send older ones with a server key.",
+  KM_KEYS_BROKEN:
+    "The file of keys in the data directory cannot be used; a running collector goes on with the keys that it read before. Mend it, or remove it to have all of its keys refused at once.",
+  KM_KEYS_MISSING: "The file of keys is gone from the data directory; all of its keys are refused until it is back.",
+  KM_KEYS_LOCKED: "Another process has been changing the keys of this data directory for long; nothing was changed, try again.",
+  KM_KEYS_UNWRITABLE: "The file of keys could not be written; nothing was changed, so a key that was to be revoked still opens.",
+  KM_KEY_UNKNOWN: "There is no such key in this data directory; npx kmkit keys list shows which there are.",
+  KM_KEY_AMBIGUOUS: "Several keys begin like this; give more of the id.",
+  KM_KEY_ENDED: "This key is revoked or has expired, so there is nothing to rotate; npx kmkit keys create makes a new one.",
+  KM_PRODUCT_INVALID: "A product's name has 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit.",
+  KM_DATA_MISSING: "This is not the data directory of a collector; name the one that the collector was given with --data.",
   // The collector.
   KM_BODY_BROKEN: "The body could not be read: it is cut off or not valid gzip.",
   KM_BODY_TOO_LARGE: "The body is larger than the collector takes; send it in parts.",

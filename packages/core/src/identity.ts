@@ -23,6 +23,10 @@ export function isAnonymous(identity: string): boolean {
 /**
  * Whether an identity may stand in `km_ai`: one that we stamped, or KISSmetrics' own. Many apps use UUIDv7 as user ids, which are no secret: without
  * the stamp whoever writes somebody's id into the cookie would be taken for them, and be tied to them by logging in.
+ *
+ * @example
+ * isOurCookie(mintAnonymous());                        // true
+ * isOurCookie("0199f0c0-8c1e-7a3b-9d53-5b1f6f1f0a11"); // false: somebody's UUIDv7
  */
 export function isOurCookie(identity: string): boolean {
   return isAnonymous(identity) && (identity.length === 28 || identity === stamped(identity));

@@ -7,7 +7,7 @@ export { createKm, MEMORY_BYTES, type Runtime } from "./createkm.ts";
 export { createOutbox } from "./delivery.ts";
 export { codes, type KmCode, KmError, type Report } from "./errors.ts";
 export type { Exchange } from "./exchange.ts";
-export { derive, identityText, isAnonymous, isJunk, mintAnonymous, mintId, NAMESPACE } from "./identity.ts";
+export { derive, identityText, isAnonymous, isJunk, isOurCookie, mintAnonymous, mintId, NAMESPACE } from "./identity.ts";
 export { type KissmetricsOptions, kissmetricsTransport } from "./kissmetrics.ts";
 export type { EventName, EventRest, Km, PersonPropertiesInput, PropertiesInput, RecordOptions } from "./km.ts";
 export { canonicalName, cleanName, MAX_NAME } from "./names.ts";

@@ -83,7 +83,13 @@ describe("every snippet of every README", () => {
   const calls = blocks.flatMap(({ language, source }) => (language === "sh" ? [...source.matchAll(/npx kmkit ([a-z]+)(.*)$/gm)] : []));
   it.each([...new Set(calls.map(([call]) => call.replace(/\s+#.*/, "")))])("%s is a call that the command line takes", async (call) => {
     const words = call.split(" ").slice(2);
-    const { stdout } = await promisify(execFile)(process.execPath, [join(root, "packages/cli/bin/kmkit.js"), words[0] as string, "--help"]);
+    // Some commands have commands of their own.
+    const names =
+      /^[a-z ]+/
+        .exec(`${words.join(" ")} `)?.[0]
+        .trim()
+        .split(" ") ?? [];
+    const { stdout } = await promisify(execFile)(process.execPath, [join(root, "packages/cli/bin/kmkit.js"), ...names, "--help"]);
     for (const option of words.filter((word) => word.startsWith("--"))) expect(stdout).toContain(option);
   });
 
