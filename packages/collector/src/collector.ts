@@ -16,6 +16,7 @@ import { fileStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
 import { createAccess, type Key } from "./keys.ts";
+import { createLive } from "./live.ts";
 import { answerPixels } from "./pixel.ts";
 import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
@@ -88,13 +89,14 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   const print = (text: string) => process.stderr.write(`${text}\n`);
   const reporter = createReporter({ onError: options.onError, development: false, print });
   const { store, outbox } = await openDirectory(options.directory, materials, reporter);
-  const door = createDoor(outbox, new NameRegister(await store.names()));
+  const live = createLive(store, outbox, reporter.report);
+  const door = createDoor(outbox, new NameRegister(await store.names()), live);
   let closing = false;
   const hindrance = (): KmError | undefined => {
     if (closing) return new KmError("KM_COLLECTOR_CLOSING");
     return outbox.stats().durable ? door.hindrance : new KmError("KM_OUTBOX_MEMORY");
   };
-  const app = createApp({ access, door, outbox, store, report: reporter.report, hindrance });
+  const app = createApp({ access, door, live, outbox, store, report: reporter.report, hindrance });
   const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
@@ -119,6 +121,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
     close: async () => {
       closing = true;
       clearInterval(sweeping);
+      live.close();
       await stop(server);
       await outbox.close(CLOSING);
       await store.close();
