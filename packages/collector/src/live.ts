@@ -63,7 +63,7 @@ class CommandLive implements Live {
   private beating: NodeJS.Timeout | undefined;
 
   constructor(store: Store, outbox: Outbox, report: Report) {
-    this.people = new LivePeople(store, outbox);
+    this.people = new LivePeople(store, outbox, (ms) => this.budget.spend(ms));
     this.report = report;
   }
 

@@ -4,7 +4,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 /** What of a busy event loop's time may go into showing commands. */
 const SHARE = 0.05;
 /** Most that is saved up, in ms: a large batch that comes at once is shown at once. */
-const MOST = 1000;
+const MOST = 250;
 /** How long to wait for more where nothing is left, in ms. */
 const PAUSE = 10;
 

@@ -38,6 +38,7 @@ type Person = NonNullable<LiveCommand["person"]>;
 export class LivePeople {
   private readonly store: Store;
   private readonly outbox: Outbox;
+  private readonly spend: (ms: number) => void;
   private readonly known = new Map<string, Known>();
   private edges: Edge[] = [];
   /** What was acknowledged before anybody looked on is stored when so many rows are done. */
@@ -46,8 +47,10 @@ export class LivePeople {
   private nextAsk = 0;
   private away = 0;
 
-  constructor(store: Store, outbox: Outbox) {
+  /** @param spend told how long the store was at work, in ms: where it has a core of its own the event loop had that time idle. */
+  constructor(store: Store, outbox: Outbox, spend: (ms: number) => void) {
     this.store = store;
+    this.spend = spend;
     this.outbox = outbox;
   }
 
@@ -136,10 +139,12 @@ export class LivePeople {
 
   private async ask<Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> {
     if (performance.now() < this.away) return undefined;
+    const begun = performance.now();
     const given = new AbortController();
     const late = setTimeout(PATIENCE, undefined, { ref: false, signal: given.signal }).catch(() => undefined);
     const answer = await Promise.race([question().catch(() => undefined), late]);
     given.abort();
+    this.spend(performance.now() - begun);
     if (answer === undefined) this.away = performance.now() + PATIENCE;
     return answer;
   }
