@@ -1,8 +1,7 @@
 import { setImmediate } from "node:timers/promises";
-import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
+import { type KmCode, KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
-import type { Arrived } from "./live/inbox.ts";
-import type { Live } from "./live.ts";
+import type { Arrived, Audience } from "./live/inbox.ts";
 import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
@@ -22,8 +21,8 @@ export interface Door {
   admit(product: number, body: Uint8Array): Promise<Admitted>;
   /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
   admitOne(product: number, command: unknown): Promise<KmError | undefined>;
-  /** Count what was refused before it became a command. */
-  refuse(code: string, count?: number): void;
+  /** Count what was refused before it became a command. Where the product is known (the number; a text is a key that nobody knows), it is shown live. */
+  refuse(code: string, count?: number, sender?: number | string): void;
   /** How many commands were refused since the start, by code. */
   readonly rejected: Readonly<Record<string, number>>;
   /** Why commands could not be kept some seconds ago, if so. */
@@ -34,7 +33,7 @@ export interface Door {
 const HINDERED = 10_000;
 
 /** Makes the door in front of an outbox. What comes in is told to `live`, if anybody listens there. */
-export function createDoor(outbox: Outbox, register: NameRegister, live?: Live): Door {
+export function createDoor(outbox: Outbox, register: NameRegister, live?: Audience): Door {
   return new CommandDoor(outbox, register, live);
 }
 
@@ -71,13 +70,13 @@ class CommandDoor implements Door {
   readonly rejected: Record<string, number> = {};
   private readonly outbox: Outbox;
   private readonly register: NameRegister;
-  private readonly live: Live | undefined;
+  private readonly live: Audience | undefined;
   private company = new Company();
   /** The last company is on its way. */
   private leaving: Promise<unknown> = Promise.resolve();
   private failure: { readonly error: KmError; readonly at: number } | undefined;
 
-  constructor(outbox: Outbox, register: NameRegister, live: Live | undefined) {
+  constructor(outbox: Outbox, register: NameRegister, live: Audience | undefined) {
     this.outbox = outbox;
     this.register = register;
     this.live = live;
@@ -87,7 +86,13 @@ class CommandDoor implements Door {
     return this.failure !== undefined && performance.now() - this.failure.at < HINDERED ? this.failure.error : undefined;
   }
 
-  refuse(code: string, count = 1): void {
+  refuse(code: string, count = 1, sender?: number | string): void {
+    this.note(code, count);
+    if (typeof sender === "number" && this.live?.listening)
+      this.live.tell(arrivedOf(sender, new Array(count).fill(undefined), new KmError(code as KmCode)));
+  }
+
+  private note(code: string, count = 1): void {
     this.rejected[code] = (this.rejected[code] ?? 0) + count;
   }
 
@@ -109,7 +114,7 @@ class CommandDoor implements Door {
       if (error !== undefined) return { accepted: 0, rejected: refused, error };
       if (told !== undefined) this.live?.tell(told);
     }
-    for (const { code } of refused) this.refuse(code);
+    for (const { code } of refused) this.note(code);
     return { accepted, rejected: refused };
   }
 
@@ -117,7 +122,7 @@ class CommandDoor implements Door {
     const { company } = this;
     const row = rowOf(command, company.desk(this.register.of(product)), false);
     if (row instanceof KmError) {
-      this.refuse(row.code);
+      this.note(row.code);
       if (this.live?.listening) this.live.tell(arrivedOf(product, [command], row));
       return Promise.resolve(row);
     }
@@ -142,7 +147,7 @@ class CommandDoor implements Door {
     const kept = this.keep(rows, company.fresh);
     this.leaving = kept;
     const error = await kept;
-    if (error !== undefined) this.refuse(error.code, rows.length);
+    if (error !== undefined) this.note(error.code, rows.length);
     for (const [product, commands] of company.told) this.live?.tell(arrivedOf(product, commands, error));
     return error;
   }

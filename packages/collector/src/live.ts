@@ -1,7 +1,7 @@
 import { KmError, type Outbox, type Report } from "@kmkit/core";
 import { Budget } from "./live/budget.ts";
 import { type Filter, passes } from "./live/filter.ts";
-import { type Arrived, Inbox } from "./live/inbox.ts";
+import { type Arrived, type Audience, Inbox } from "./live/inbox.ts";
 import { type Cut, eventText, Listener } from "./live/listener.ts";
 import { LivePeople } from "./live/people.ts";
 import { Recent } from "./live/recent.ts";
@@ -23,13 +23,9 @@ const TOGETHER = 10_000;
 const CHUNK = 64 << 10;
 
 /** Shows what comes to those who look on. */
-export interface Live {
-  /** Whether anybody looks on: only then is there anything to tell. */
-  readonly listening: boolean;
+export interface Live extends Audience {
   /** How many look on. */
   readonly count: number;
-  /** Tells of commands that are on disk, and of such as were refused. Returns at once. */
-  tell(arrived: Arrived): void;
   /** A stream of events from now on; an error where there are too many. `cut` ends the connection of a reader who does not read. */
   open(product: number, filter: Filter, cut: Cut): ReadableStream<Uint8Array> | KmError;
   /** Ends all streams. */

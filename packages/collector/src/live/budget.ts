@@ -1,15 +1,16 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate, setTimeout } from "node:timers/promises";
 
-/** What of a busy event loop's time may go into showing commands. */
-const SHARE = 0.05;
+/** What may go into showing commands: of the time that the event loop has idle, and of the time that it is busy. */
+const OF_IDLE = 0.5;
+const OF_BUSY = 0.02;
 /** Most that is saved up, in ms: a large batch that comes at once is shown at once. */
 const MOST = 250;
 /** How long to wait for more where nothing is left, in ms. */
 const PAUSE = 10;
 
 /**
- * The time that looking on may take of the event loop: whatever the loop had idle, and a small share besides. So it follows as fast as commands
+ * The time that looking on may take of the event loop: half of what it has idle, and a small share besides. So it follows as fast as commands
  * come while there is room, and costs those who send next to nothing when there is none.
  */
 export class Budget {
@@ -29,7 +30,7 @@ export class Budget {
 
   private fill(): void {
     const now = performance.eventLoopUtilization();
-    this.left = Math.min(MOST, this.left + now.idle - this.last.idle + SHARE * (now.active - this.last.active));
+    this.left = Math.min(MOST, this.left + OF_IDLE * (now.idle - this.last.idle) + OF_BUSY * (now.active - this.last.active));
     this.last = now;
   }
 }

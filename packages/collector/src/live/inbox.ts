@@ -1,6 +1,6 @@
 import type { KmCode } from "@kmkit/core";
 
-/** Most characters that wait to be shown. */
+/** When so many characters wait to be shown, nothing joins them. */
 const MOST_WAITING = 16 << 20;
 
 /** Why one of some commands was refused: its place among them, from 0. */
@@ -17,6 +17,14 @@ export interface Arrived {
   readonly received: number;
   readonly commands: readonly unknown[];
   readonly refused: readonly RefusedAt[];
+}
+
+/** Those who look on. */
+export interface Audience {
+  /** Whether there is anybody: only then is there anything to tell. */
+  readonly listening: boolean;
+  /** Tells of commands that are on disk, and of such as were refused. Returns at once. */
+  tell(arrived: Arrived): void;
 }
 
 /** Some of what waits. */
@@ -38,11 +46,11 @@ export class Inbox {
 
   put(arrived: Arrived): void {
     this.place += 1;
-    const size = sizeOf(arrived);
-    if (this.size + size > MOST_WAITING) {
+    if (this.size > MOST_WAITING) {
       this.missed.set(arrived.product, (this.missed.get(arrived.product) ?? 0) + arrived.commands.length);
       return;
     }
+    const size = sizeOf(arrived);
     this.size += size;
     this.waiting.push({ arrived, place: this.place, size, at: 0, bad: 0 });
   }

@@ -3,6 +3,8 @@ import type { Filter } from "./filter.ts";
 
 /** Most bytes that wait for a reader. */
 const MOST_WAITING = 8 << 20;
+/** About how many bytes are handed on at a time. */
+const TOGETHER = 64 << 10;
 /** How long the last event of a stream that ends may take to be read before the connection is cut, in ms. */
 const FAREWELL = 5000;
 
@@ -87,16 +89,26 @@ export class Listener {
 
   /** Gives the reader what waits, if something does; after the last event the stream is over. */
   private hand(controller: ReadableStreamDefaultController<Uint8Array>): boolean {
-    const next = this.waiting.shift();
-    if (next !== undefined) {
-      this.bytes -= next.length;
-      controller.enqueue(next);
-    }
+    const next = this.take();
+    if (next !== undefined) controller.enqueue(next);
     if (this.state === "open" || this.waiting.length > 0) return next !== undefined;
     controller.close();
     // What is on its way now is the connection's: it is cut all the same if the reader does not take it.
     this.leave();
     return true;
+  }
+
+  /** The first of what waits, small events together. */
+  private take(): Uint8Array | undefined {
+    let [count, size] = [0, 0];
+    for (const { length } of this.waiting) {
+      if (count > 0 && size + length > TOGETHER) break;
+      count += 1;
+      size += length;
+    }
+    if (count === 0) return undefined;
+    this.bytes -= size;
+    return Buffer.concat(this.waiting.splice(0, count), size);
   }
 
   private add(text: string): void {

@@ -15,7 +15,7 @@ const MOST_EDGES = 10_000;
 const PATIENCE = 2000;
 /** The store is asked for so small a part of the time (1 in so many), since it has other work; and at least so often, in ms. */
 const SELDOM = 10;
-const OFTEN = 1000;
+const OFTEN = 500;
 
 /** An alias that the store may not have yet. */
 interface Edge {
@@ -83,7 +83,7 @@ export class LivePeople {
     let groups: Groups | undefined;
     return (identity) => {
       groups ??= this.groups(product, asked, edges);
-      const best = groups.best(identity) ?? identity;
+      const best = groups.best(nodeOf(identity)) ?? identity;
       return { identity: best, anonymous: isAnonymous(best), ...behind };
     };
   }
@@ -93,10 +93,10 @@ export class LivePeople {
     const groups = new Groups();
     for (const identity of asked) {
       const one = tied(identity);
-      groups.add(identity, { best: identity, first: one?.best === identity ? one.first : undefined });
-      if (one !== undefined) groups.join(identity, `\0${one.person}`, one);
+      groups.add(nodeOf(identity), { best: identity, first: one?.best === identity ? one.first : undefined });
+      if (one !== undefined) groups.join(nodeOf(identity), `person ${one.person}`, one);
     }
-    for (const { a, b } of edges) groups.join(a, b);
+    for (const { a, b } of edges) groups.join(nodeOf(a), nodeOf(b));
     return groups;
   }
 
@@ -181,6 +181,11 @@ function doneOf(stats: OutboxStats): number {
 
 function keyOf(product: number, identity: string): string {
   return `${product}\0${identity}`;
+}
+
+/** An identity as a node of {@link Groups}: no identity may be taken for a person's number. */
+function nodeOf(identity: string): string {
+  return `identity ${identity}`;
 }
 
 function neighboursOf(edges: readonly Edge[]): Map<string, string[]> {
