@@ -38,6 +38,9 @@ const showing = (...commands: unknown[]) =>
     for (const command of commands) response.write(`event: command\ndata: ${JSON.stringify(command)}\n\n`);
   });
 
+/** script(1), which runs a command on a terminal of its own. */
+const terminal = "script";
+
 describe("kmkit tail", () => {
   it("shows a line for each command, in columns, with whose it is, and nothing that came before", async () => {
     const { url } = await startCollector(["--data", await temporary()]);
@@ -191,13 +194,13 @@ describe("kmkit tail, whoever answers", () => {
   });
 
   it("colours lines on a terminal only, and not with NO_COLOR", async ({ skip }) => {
-    if (spawnSync("script", ["--version"]).status !== 0) return skip("there is no script(1) here to make a terminal");
+    if (spawnSync(terminal, ["--version"]).status !== 0) return skip("there is no script(1) here to make a terminal");
     const url = await showing(command);
     const run = (env: Record<string, string>) =>
       new Promise<string>((resolve) => {
         const own = { PATH: process.env.PATH, TERM: "xterm", ...env };
         const child = execFile(
-          "script",
+          terminal,
           ["-qec", `"${process.execPath}" "${main}" tail --url "${url}"`, "/dev/null"],
           { env: own },
           (_, stdout) => resolve(stdout),

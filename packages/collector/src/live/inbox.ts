@@ -4,7 +4,7 @@ import type { KmCode } from "@kmkit/core";
 const MOST_WAITING = 16 << 20;
 
 /** Why one of some commands was refused: its place among them, from 0. */
-export interface RefusedAt {
+interface RefusedAt {
   readonly index: number;
   readonly code: string;
   readonly message?: string;
