@@ -86,7 +86,7 @@ describe("the command", () => {
 
   it("measures the collector as well", async () => {
     const out = join(folder, "collector");
-    const only = "door-commands,door-pixels,sustained,alias,relink,size,trend,person";
+    const only = "door-commands,door-pixels,live,live-stuck,sustained,alias,relink,size,trend,person";
     expect(await command("--tiny", "--peers=none", `--only=${only}`, `--out=${out}`)).toMatchObject({ code: 0 });
     const { rows } = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as { rows: Record<string, unknown>[] };
     expect(rows.map(({ id, failed }) => [id, failed]).sort()).toEqual(

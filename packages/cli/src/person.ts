@@ -1,41 +1,26 @@
 import type { Person } from "@kmkit/collector";
 import { printable } from "@kmkit/core";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { fail, UNKNOWN } from "./failure.ts";
+import { foreign, type ReadingOptions, readingOf, unreachable, withReading } from "./reading.ts";
 import { moment, plural } from "./text.ts";
-import { isThisMachine, readToken } from "./token.ts";
 
-const COLLECTOR = "http://127.0.0.1:8787";
-
-interface Options {
-  url: string;
-  data: string;
-  admin?: string;
-  product?: string;
-  json?: boolean;
+interface Options extends ReadingOptions {
+  readonly json?: boolean;
 }
 
 /** `kmkit person IDENTITY`: asks a running collector who somebody is. */
 export function person(): Command {
-  return new Command("person")
+  return withReading(new Command("person"))
     .description("Show one person: all their identities, properties and events, newest first.")
     .argument("<identity>", "any identity of the person, such as an e-mail address")
-    .addOption(new Option("--url <url>", "where the collector is").env("KMKIT_URL").default(COLLECTOR).argParser(address))
-    .addOption(new Option("--admin <token>", "the collector's admin token").env("KMKIT_ADMIN"))
-    .option("--data <directory>", "data directory of a collector on this machine, where its own token is", ".kmkit/data")
-    .option("--product <product>", "which product, where the collector has several")
     .option("--json", "print the collector's answer as it is")
     .action(async (identity: string, options: Options) => run(identity, options).catch(fail));
 }
 
 async function run(identity: string, options: Options): Promise<void> {
-  const url = new URL(`${options.url.replace(/\/+$/, "")}/v1/people?identity=${encodeURIComponent(identity)}`);
-  if (options.product !== undefined) url.searchParams.set("product", options.product);
-  const token = options.admin || (isThisMachine(url.hostname) ? readToken(options.data) : undefined);
-  const response = await fetch(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }).catch((cause) => {
-    const why = cause.cause?.code ?? cause.cause?.message ?? cause.message;
-    return fail(`KM_COLLECTOR_UNREACHABLE: no collector answers at ${options.url} (${why}); start one with: npx kmkit collector`);
-  });
+  const { url, headers } = readingOf(options, `/v1/people?identity=${encodeURIComponent(identity)}`);
+  const response = await fetch(url, { headers }).catch((cause) => unreachable(options, cause));
   const text = await response.text();
   const answer = parse(text);
   const behind = response.headers.get("km-behind");
@@ -44,15 +29,9 @@ async function run(identity: string, options: Options): Promise<void> {
     process.stdout.write(options.json ? `${text}\n` : readable(answer as Person));
     return;
   }
-  if (typeof answer?.code !== "string") fail(`${options.url} answers, but not as a collector does (status ${response.status}).`);
+  if (typeof answer?.code !== "string") foreign(options, response.status);
   if (options.json) process.stdout.write(`${text}\n`);
   fail(`${answer.code}: ${answer.message}`, answer.code === "KM_PERSON_UNKNOWN" ? UNKNOWN : 1);
-}
-
-function address(text: string): string {
-  if (text === "") return COLLECTOR;
-  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) throw new InvalidArgumentError("a url is like http://127.0.0.1:8787.");
-  return text;
 }
 
 function parse(text: string): (Partial<Person> & { code?: unknown; message?: unknown }) | undefined {

@@ -48,6 +48,43 @@ export function kmkit(words: readonly string[], { cwd = tmpdir(), env = {} }: { 
   return start(words, cwd, env).outcome;
 }
 
+/** A call of `kmkit` that goes on. */
+export interface Call {
+  readonly child: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+  /** Waits until it has printed something so, on either of its streams; throws what it said if it ends before. */
+  said(pattern: RegExp): Promise<string>;
+}
+
+/** Starts `kmkit`; it is killed when the test is over. */
+export function launch(words: readonly string[], { cwd = tmpdir(), env = {} }: { cwd?: string; env?: Environment } = {}): Call {
+  const { child, outcome } = start(words, cwd, env);
+  let text = "";
+  const looks = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk) => {
+      text += chunk;
+      for (const look of looks) look();
+    });
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await outcome;
+  });
+  const said = (pattern: RegExp) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(text);
+        if (found === null) return;
+        looks.delete(look);
+        resolve(found[0]);
+      };
+      looks.add(look);
+      look();
+      outcome.then(({ code, stderr }) => reject(new Error(`it ended with ${code}: ${stderr}`)));
+    });
+  return { child, outcome, said };
+}
+
 /** A collector in a process of its own. */
 export interface Child {
   readonly url: string;

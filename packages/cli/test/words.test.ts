@@ -9,6 +9,7 @@ describe("the help", () => {
         /^Usage: kmkit \[options\] \[command\]/,
         /collector /,
         /person /,
+        /tail /,
         /outbox /,
         /keys /,
         /npx kmkit collector/,
@@ -36,6 +37,16 @@ describe("the help", () => {
     [
       "person --help",
       [/^Usage: kmkit person \[options\] <identity>/, /--url /, /KMKIT_URL/, /--admin /, /KMKIT_ADMIN/, /--data /, /--product /, /--json /],
+    ],
+    [
+      "tail --help",
+      [
+        /^Usage: kmkit tail \[options\]/,
+        /--person /,
+        /--event /,
+        /--property /,
+        ...[/--json /, /--url /, /KMKIT_URL/, /--admin /, /KMKIT_ADMIN/, /--data /, /--product /, /Ctrl-C/],
+      ],
     ],
     ["outbox --help", [/^Usage: kmkit outbox/, /show .*/, /letters /, /retry /, /clear /, /--directory .*\.kmkit\/data\/outbox/]],
     [
@@ -105,6 +116,9 @@ describe("wrong words", () => {
     [["person", "a", "--limit", "3"], /unknown option/],
     [["person", "a", "--url", "nonsense"], /a url is like http:/],
     [["person", "a", "--url", "ftp://127.0.0.1"], /a url is like http:/],
+    [["tail", "bob"], /too many arguments/],
+    [["tail", "--event"], /argument missing/],
+    [["tail", "--url", "nonsense"], /a url is like http:/],
     [["outbox", "nonsense"], /too many arguments|unknown command/],
     [["outbox", "retry", "--json"], /unknown option/],
     [["keys", "nonsense"], /unknown command/],

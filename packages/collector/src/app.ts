@@ -6,6 +6,8 @@ import type { Door } from "./door.ts";
 import { failed } from "./failed.ts";
 import { refusal } from "./guard.ts";
 import { type Access, bearer } from "./keys.ts";
+import { addLive } from "./live/route.ts";
+import type { Live } from "./live.ts";
 import { addReads } from "./reads.ts";
 import type { Store } from "./store/store.ts";
 
@@ -13,6 +15,7 @@ import type { Store } from "./store/store.ts";
 export interface Parts {
   readonly access: Access;
   readonly door: Door;
+  readonly live: Live;
   readonly outbox: Outbox;
   readonly store: Store;
   readonly report: (error: KmError) => void;
@@ -20,7 +23,7 @@ export interface Parts {
   readonly hindrance: () => KmError | undefined;
 }
 
-/** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a`, people, export, status. */
+/** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a`, people, live, export, status. */
 export function createApp(parts: Parts): Hono {
   const { access, door, report } = parts;
   const app = new Hono();
@@ -65,6 +68,7 @@ export function createApp(parts: Parts): Hono {
   }
 
   addReads(app, parts);
+  addLive(app, parts);
 
   app.notFound((context) => failed(context, 404, new KmError("KM_NOT_FOUND", context.req.path)));
   app.onError((cause, context) => {

@@ -19,6 +19,7 @@ import { createDoor } from "./door.ts";
 import { keyFileOf } from "./keyfile.ts";
 import { type Admin, createAccess, type Key } from "./keys.ts";
 import { KeyWatch } from "./keywatch.ts";
+import { createLive } from "./live.ts";
 import { answerPixels } from "./pixel.ts";
 import { answerRawUrls } from "./rawurl.ts";
 import { NameRegister } from "./register.ts";
@@ -94,13 +95,14 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   const reporter = createReporter({ onError: options.onError, development: false, print });
   const watch = new KeyWatch(keyFileOf(options.directory), access, reporter.report);
   const { store, outbox } = await openDirectory(options.directory, materials, reporter);
-  const door = createDoor(outbox, new NameRegister(await store.names()));
+  const live = createLive(store, outbox, reporter.report);
+  const door = createDoor(outbox, new NameRegister(await store.names()), live);
   let closing = false;
   const hindrance = (): KmError | undefined => {
     if (closing) return new KmError("KM_COLLECTOR_CLOSING");
     return outbox.stats().durable ? door.hindrance : new KmError("KM_OUTBOX_MEMORY");
   };
-  const app = createApp({ access, door, outbox, store, report: reporter.report, hindrance });
+  const app = createApp({ access, door, live, outbox, store, report: reporter.report, hindrance });
   const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
@@ -130,6 +132,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
       closing = true;
       clearInterval(sweeping);
       watch.stop();
+      live.close();
       await stop(server);
       await outbox.close(CLOSING);
       await store.close();

@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
-import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
+import { type KmCode, KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import type { Writer } from "./keys.ts";
 import { type Lines, slicesOf } from "./lines.ts";
+import type { Arrived, Audience } from "./live/inbox.ts";
 import { type NameRegister, NewNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
@@ -21,8 +22,8 @@ export interface Door {
   admit(writer: Writer, body: Uint8Array): Promise<Admitted>;
   /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
   admitOne(writer: Writer, command: unknown): Promise<KmError | undefined>;
-  /** Count what was refused before it became a command. */
-  refuse(code: string, count?: number): void;
+  /** Count what was refused before it became a command. Where the product is known (the number; a text is a key that nobody knows), it is shown live. */
+  refuse(code: string, count?: number, sender?: number | string): void;
   /** How many commands were refused since the start, by code. */
   readonly rejected: Readonly<Record<string, number>>;
   /** Why commands could not be kept some seconds ago, if so. */
@@ -32,9 +33,9 @@ export interface Door {
 /** How long a failure to keep something counts as one that goes on, in ms. */
 const HINDERED = 10_000;
 
-/** Makes the door in front of an outbox. */
-export function createDoor(outbox: Outbox, register: NameRegister): Door {
-  return new CommandDoor(outbox, register);
+/** Makes the door in front of an outbox. What comes in is told to `live`, if anybody listens there. */
+export function createDoor(outbox: Outbox, register: NameRegister, live?: Audience): Door {
+  return new CommandDoor(outbox, register, live);
 }
 
 /** How long calls wait for others at the most, in ms: a write costs as much for two calls as for two hundred. */
@@ -44,6 +45,8 @@ const TOGETHER = 2;
 class Company {
   readonly rows: string[] = [];
   readonly fresh = new NewNames();
+  /** What they are made of, by product, where somebody listens. */
+  readonly told = new Map<number, unknown[]>();
   /** Settles when they are there. */
   kept: Promise<KmError | undefined> | undefined;
   private readonly desks = new Map<Writer, Desk>();
@@ -56,27 +59,41 @@ class Company {
     }
     return desk;
   }
+
+  tell(product: number, command: unknown): void {
+    const commands = this.told.get(product);
+    if (commands === undefined) this.told.set(product, [command]);
+    else commands.push(command);
+  }
 }
 
 class CommandDoor implements Door {
   readonly rejected: Record<string, number> = {};
   private readonly outbox: Outbox;
   private readonly register: NameRegister;
+  private readonly live: Audience | undefined;
   private company = new Company();
   /** The last company is on its way. */
   private leaving: Promise<unknown> = Promise.resolve();
   private failure: { readonly error: KmError; readonly at: number } | undefined;
 
-  constructor(outbox: Outbox, register: NameRegister) {
+  constructor(outbox: Outbox, register: NameRegister, live: Audience | undefined) {
     this.outbox = outbox;
     this.register = register;
+    this.live = live;
   }
 
   get hindrance(): KmError | undefined {
     return this.failure !== undefined && performance.now() - this.failure.at < HINDERED ? this.failure.error : undefined;
   }
 
-  refuse(code: string, count = 1): void {
+  refuse(code: string, count = 1, sender?: number | string): void {
+    this.note(code, count);
+    if (typeof sender === "number" && this.live?.listening)
+      this.live.tell(arrivedOf(sender, new Array(count).fill(undefined), new KmError(code as KmCode)));
+  }
+
+  private note(code: string, count = 1): void {
     this.rejected[code] = (this.rejected[code] ?? 0) + count;
   }
 
@@ -87,14 +104,20 @@ class CommandDoor implements Door {
     for (const lines of slicesOf(body)) {
       if (index > 0) await setImmediate();
       const desk = deskOf(this.register.of(writer.product), new NewNames(), received, true, writer);
+      const [start, before] = [index, refused.length];
       const rows = rowsOf(lines, desk, index, refused);
       // Counted now, so that nothing holds the rows while they are on their way.
       accepted += rows.length;
       index += lines.length;
+      // Nothing holds the lines either, unless somebody wants to see them.
+      const told = this.live?.listening
+        ? { product: writer.product, received, commands: lines, refused: placed(refused, before, start) }
+        : undefined;
       const error = await this.keep(rows, desk.fresh);
       if (error !== undefined) return { accepted: 0, rejected: refused, error };
+      if (told !== undefined) this.live?.tell(told);
     }
-    for (const { code } of refused) this.refuse(code);
+    for (const { code } of refused) this.note(code);
     return { accepted, rejected: refused };
   }
 
@@ -102,9 +125,11 @@ class CommandDoor implements Door {
     const { company } = this;
     const row = rowOf(command, company.desk(writer, this.register), false);
     if (row instanceof KmError) {
-      this.refuse(row.code);
+      this.note(row.code);
+      if (this.live?.listening) this.live.tell(arrivedOf(writer.product, [command], row));
       return Promise.resolve(row);
     }
+    if (this.live?.listening) company.tell(writer.product, command);
     company.rows.push(row);
     // One promise for all of them.
     company.kept ??= this.leave(company);
@@ -125,7 +150,8 @@ class CommandDoor implements Door {
     const kept = this.keep(rows, company.fresh);
     this.leaving = kept;
     const error = await kept;
-    if (error !== undefined) this.refuse(error.code, rows.length);
+    if (error !== undefined) this.note(error.code, rows.length);
+    for (const [product, commands] of company.told) this.live?.tell(arrivedOf(product, commands, error));
     return error;
   }
 
@@ -139,6 +165,17 @@ class CommandDoor implements Door {
     this.failure = error === undefined ? undefined : { error, at: performance.now() };
     return error;
   }
+}
+
+/** The refusals from the one at `before` on, by their place behind `start`. */
+function placed(refused: readonly Refusal[], before: number, start: number): Refusal[] {
+  return refused.slice(before).map((one) => ({ ...one, index: one.index - start }));
+}
+
+/** Single commands that came to the same, told of as those of a body are. */
+function arrivedOf(product: number, commands: readonly unknown[], error: KmError | undefined): Arrived {
+  const refused = error === undefined ? [] : commands.map((_, index) => ({ index, code: error.code, message: error.message }));
+  return { product, received: Date.now(), commands, refused };
 }
 
 const brace = "{".charCodeAt(0);

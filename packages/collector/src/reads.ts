@@ -7,7 +7,7 @@ import { type Failed, failed } from "./failed.ts";
 const CATCH_UP = 5000;
 
 /** People, export and status. An answer that lacks something says of how many commands: `km-behind`. */
-export function addReads(app: Hono, { access, door, outbox, store }: Parts): void {
+export function addReads(app: Hono, { access, door, live, outbox, store }: Parts): void {
   const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
   const unknown = (context: Context): Failed => failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
   const behindOf = async (context: Context): Promise<number> => {
@@ -50,12 +50,13 @@ export function addReads(app: Hono, { access, door, outbox, store }: Parts): voi
     const { kept: waiting, keptBytes: waitingBytes, durable, fault } = stats;
     const { commands: stored } = await store.counts();
     const { rejected } = door;
-    return context.json({ waiting, waitingBytes, stored, rejected, setAside: setAside(stats), durable, fault: fault ?? null });
+    const more = { setAside: setAside(stats), listeners: live.count, durable, fault: fault ?? null };
+    return context.json({ waiting, waitingBytes, stored, rejected, ...more });
   });
 }
 
 /** Acknowledged and yet not taken by the store. What the outbox could not keep was never acknowledged: the sender still has it. */
-function setAside({ refused }: OutboxStats): number {
+export function setAside({ refused }: OutboxStats): number {
   const { KM_OUTBOX_FULL: _full, KM_OUTBOX_UNWRITABLE: _unwritable, KM_CLIENT_CLOSED: _closed, ...letters } = refused;
   return Object.values(letters).reduce((sum, count) => sum + count, 0);
 }

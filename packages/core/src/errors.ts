@@ -79,6 +79,9 @@ export const codes = {
   KM_PERSON_UNKNOWN: "Nobody was ever seen under this identity.",
   KM_PRODUCT_UNKNOWN: "There is no product of this name here.",
   KM_CURSOR_INVALID: "The parameter next or limit is not one that the collector gave out or takes.",
+  KM_FILTER_INVALID: "A filter of /v1/live is empty or too long, or there are more than a hundred of a kind.",
+  KM_LISTENERS_TOO_MANY: "As many are looking on as the collector takes; close one of them, or try again later.",
+  KM_LISTENER_SLOW: "This listener reads more slowly than commands come and was dropped; connect again, perhaps with a filter.",
   KM_TOKEN_REFUSED:
     "Reading needs the admin token: Authorization: Bearer ADMIN, or --admin TOKEN (or the collector's --data directory) on the command line.",
   KM_HOST_REFUSED: "Without keys the collector answers only to localhost, 127.0.0.1 and [::1].",

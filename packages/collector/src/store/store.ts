@@ -7,6 +7,7 @@ import { allNames, type Name } from "./names.ts";
 import { type Page, type Person, readPerson } from "./person.ts";
 import { relink } from "./relink.ts";
 import { applySchema } from "./schema.ts";
+import { readIdentities, readTied, type Tied } from "./whose.ts";
 
 /** Keeps commands and knows people: what the collector's door and outbox stand on. */
 export interface Store {
@@ -25,6 +26,10 @@ export interface Store {
   write(lines: readonly string[]): Promise<void>;
   /** See {@link readPerson}. */
   person(product: number, identity: string, page?: Page): Promise<Person | undefined>;
+  /** See {@link readTied}. */
+  tied(product: number, identities: readonly string[]): Promise<Map<string, Tied>>;
+  /** See {@link readIdentities}. */
+  identities(product: number, identities: readonly string[]): Promise<Set<string>>;
   /** Every name of every product with its display form. */
   names(): Promise<Name[]>;
   /** See {@link exportLines}. */
@@ -93,6 +98,8 @@ export async function openStore(engine: Engine): Promise<Store> {
   return {
     write: (lines) => finish(write(lines)),
     person: (product, identity, page) => finish(readPerson(engine, product, identity, page)),
+    tied: (product, identities) => finish(readTied(engine, product, identities)),
+    identities: (product, identities) => finish(readIdentities(engine, product, identities)),
     names: () => allNames(engine),
     export: (product) => exportLines(engine, product),
     counts: async () => ({ commands: await countCommands(engine) }),
