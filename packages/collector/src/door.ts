@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
 import { type Lines, slicesOf } from "./lines.ts";
+import { Refusals, type Refused, type Sender } from "./refusals.ts";
 import { type NameRegister, NewNames, type ProductNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
@@ -20,12 +21,19 @@ export interface Door {
   admit(product: number, body: Uint8Array): Promise<Admitted>;
   /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
   admitOne(product: number, command: unknown): Promise<KmError | undefined>;
-  /** Count what was refused before it became a command. */
-  refuse(code: string, count?: number): void;
+  /** Count what was refused before it became a command, and whom it came from where that is known. */
+  refuse(code: string, count?: number, sender?: Sender): void;
   /** How many commands were refused since the start, by code. */
   readonly rejected: Readonly<Record<string, number>>;
+  /** The same by code and sender; `named` gives a product's name. */
+  refused(named: (product: number) => string | undefined): Refused[];
   /** Why commands could not be kept some seconds ago, if so. */
   readonly hindrance: KmError | undefined;
+}
+
+/** Whether an error says that a good command could not be kept now: its sender must have it still. Any other says that it will never be taken. */
+export function isUnkept({ code }: KmError): boolean {
+  return code === "KM_OUTBOX_FULL" || code === "KM_OUTBOX_UNWRITABLE" || code === "KM_CLIENT_CLOSED";
 }
 
 /** How long a failure to keep something counts as one that goes on, in ms. */
@@ -58,7 +66,7 @@ class Company {
 }
 
 class CommandDoor implements Door {
-  readonly rejected: Record<string, number> = {};
+  private readonly refusals = new Refusals();
   private readonly outbox: Outbox;
   private readonly register: NameRegister;
   private company = new Company();
@@ -75,8 +83,16 @@ class CommandDoor implements Door {
     return this.failure !== undefined && performance.now() - this.failure.at < HINDERED ? this.failure.error : undefined;
   }
 
-  refuse(code: string, count = 1): void {
-    this.rejected[code] = (this.rejected[code] ?? 0) + count;
+  get rejected(): Readonly<Record<string, number>> {
+    return this.refusals.byCode;
+  }
+
+  refused(named: (product: number) => string | undefined): Refused[] {
+    return this.refusals.list(named);
+  }
+
+  refuse(code: string, count = 1, sender?: Sender): void {
+    this.refusals.note(code, count, sender);
   }
 
   async admit(product: number, body: Uint8Array): Promise<Admitted> {
@@ -93,7 +109,7 @@ class CommandDoor implements Door {
       const error = await this.keep(rows, desk.fresh);
       if (error !== undefined) return { accepted: 0, rejected: refused, error };
     }
-    for (const { code } of refused) this.refuse(code);
+    for (const { code } of refused) this.refuse(code, 1, product);
     return { accepted, rejected: refused };
   }
 
@@ -101,7 +117,7 @@ class CommandDoor implements Door {
     const { company } = this;
     const row = rowOf(command, company.desk(this.register.of(product)), false);
     if (row instanceof KmError) {
-      this.refuse(row.code);
+      this.refuse(row.code, 1, product);
       return Promise.resolve(row);
     }
     company.rows.push(row);

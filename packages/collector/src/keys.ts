@@ -17,6 +17,8 @@ export interface Access {
   mayRead(authorization: string | undefined): boolean;
   /** The id of the product that a read names; without a name the only one there is. */
   productNamed(name: string | undefined): number | undefined;
+  /** The name of a product by its id. */
+  nameOf(product: number): string | undefined;
   /** No keys are configured: everything is open to this machine, and to no other. */
   readonly open: boolean;
 }
@@ -53,6 +55,7 @@ export function createAccess(keys: readonly Key[], admin: string | undefined): A
       return timingSafeEqual(Buffer.from(hash(bearer(authorization) ?? "")), token);
     },
     productNamed: (name) => (name === undefined && products.size === 1 ? [...products.values()][0] : products.get(name ?? "")),
+    nameOf: (product) => [...products].find(([, id]) => id === product)?.[0],
   };
 }
 

@@ -78,8 +78,23 @@ describe("while the store is away", () => {
     expect(await get(`${url}/readyz`)).toMatchObject({ status: 503, json: { code: "KM_OUTBOX_FULL" } });
     expect((await get(`${url}/healthz`)).status).toBe(200);
     expect((await get(`${url}/v1/status`)).json.waitingBytes).toBeLessThanOrEqual(1 << 20);
-    // The picture comes all the same: the client could do nothing else with another answer.
-    expect((await fetch(`${url}/e?_k=local&_p=x&_n=x&v=${"y".repeat(200_000).slice(0, 8000)}`)).status).toBe(200);
+    // A classic call too: clients that look at the status hold it and send it again. All others get their picture.
+    const call = `${url}/e?_k=local&_p=x&_n=x&v=${"y".repeat(8000)}`;
+    for (let pixel = await fetch(call); pixel.status === 200; pixel = await fetch(call)) await pixel.arrayBuffer();
+    for (const init of [{}, { method: "POST" }]) {
+      const pixel = await fetch(call, init);
+      expect([pixel.status, pixel.headers.get("content-type"), pixel.headers.get("retry-after")]).toEqual([503, "image/gif", "2"]);
+      expect(Buffer.from(await pixel.arrayBuffer()).toString("latin1")).toMatch(/^GIF89a/);
+    }
+    // What will never be taken must not be held.
+    expect((await fetch(`${url}/e?_k=local&_n=x`)).status).toBe(200);
+    const batch = {
+      method: "POST",
+      headers: { "x-km-apikey": "local" },
+      body: JSON.stringify([{ identity: "x", event: "x", v: "y".repeat(8000) }]),
+    };
+    const many = await fetch(`${url}/v1/products/local/tracking/e`, batch);
+    expect([many.status, many.headers.get("retry-after"), (await many.json()).code]).toEqual([503, "2", "KM_OUTBOX_FULL"]);
     away = false;
     await get(`${url}/v1/people/nobody`);
     expect((await post(url, body())).status).toBe(200);
