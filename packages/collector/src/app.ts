@@ -2,7 +2,7 @@ import { codes, type KmCode, KmError, type Outbox } from "@kmkit/core";
 import { type Context, Hono } from "hono";
 import { addBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
-import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, senderOf } from "./classic.ts";
+import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, SCRIPT_HEADERS, senderOf } from "./classic.ts";
 import type { Door } from "./door.ts";
 import { failed } from "./failed.ts";
 import { FORM, formText } from "./form.ts";
@@ -62,7 +62,8 @@ export function createApp(parts: Parts): Hono {
       // Whatever came, the client gets its picture.
       const error = await take(kind, context).catch((cause) => void report(new KmError("KM_INTERNAL", String(cause), cause)));
       const { status, retryAfter } = answerTo(error);
-      return context.body(GIF, status, retryAfter === undefined ? HEADERS : { ...HEADERS, "retry-after": retryAfter });
+      const headers = context.req.header("origin") === undefined ? HEADERS : SCRIPT_HEADERS;
+      return context.body(GIF, status, retryAfter === undefined ? headers : { ...headers, "retry-after": retryAfter });
     });
     app.on("OPTIONS", paths, (context) => context.body(null, 204, PREFLIGHT));
   }

@@ -31,8 +31,11 @@ export function answerTo(error: KmError | undefined): Answer {
   return error !== undefined && isUnkept(error) ? unkept : received;
 }
 
-/** Headers of every answer. Any page may send a call, by a picture if by nothing else, so its script may know that it arrived. */
-export const HEADERS = { "content-type": "image/gif", "cache-control": "no-store", "access-control-allow-origin": "*" } as const;
+/** Headers of every answer. */
+export const HEADERS = { "content-type": "image/gif", "cache-control": "no-store" } as const;
+
+/** Headers for a page's script, which says its origin. Any page may send a call, by a picture if by nothing else, so its script may know that it arrived. */
+export const SCRIPT_HEADERS = { "content-type": "image/gif", "cache-control": "no-store", "access-control-allow-origin": "*" } as const;
 
 /** Headers of the answer to a preflight: a page's script that adds headers of its own asks first. */
 export const PREFLIGHT = {

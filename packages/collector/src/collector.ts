@@ -113,6 +113,8 @@ export async function collectorOn(options: CollectorOptions, materials: Material
       const listener = answerPixels(getRequestListener(app.fetch, { hostname: host }), access, door, reporter.report);
       const opened = createServer({ maxHeaderSize: MAX_HEADER, requireHostHeader: false }, listener);
       server = opened;
+      // Who closes his half after writing still gets his answer; Node by itself would give him none.
+      Object.assign(opened, { httpAllowHalfOpen: true });
       // Node would answer 417 where something else than `100-continue` is expected, which no server needs to (RFC 9110 §10.1.1).
       opened.on("checkExpectation", listener);
       // Node's default gives a slow sender five minutes.

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { KmError, type Report } from "@kmkit/core";
-import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, senderOf } from "./classic.ts";
+import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, SCRIPT_HEADERS, senderOf } from "./classic.ts";
 import type { Door } from "./door.ts";
 import { refusal } from "./guard.ts";
 import type { Access } from "./keys.ts";
@@ -10,6 +10,7 @@ import { authorityOf, classicTarget, type Kind } from "./target.ts";
 /** The picture as text of one byte a character: Node writes it together with the headers. */
 const picture = Buffer.from(GIF).toString("latin1");
 const headers = ["content-length", String(GIF.length), ...Object.entries(HEADERS).flat()];
+const scriptHeaders = ["content-length", String(GIF.length), ...Object.entries(SCRIPT_HEADERS).flat()];
 
 /**
  * Answers classic calls straight from Node's own request, without a framework's objects, and hands everything else on to `next`. Needs a server
@@ -28,9 +29,11 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
   return (request, response) => {
     const { method, url = "" } = request;
     const target = classicTarget(url);
-    // Whom this collector does not serve gets the same answer as ever.
-    if (target === undefined || !served(method) || (access.open && isRefused(request, url))) {
-      return isHostless(request) ? refuseHostless(response) : next(request, response);
+    if (target === undefined || !served(method)) return isHostless(request) ? refuseHostless(response) : next(request, response);
+    const stranger = access.open ? strangeness(request, url) : undefined;
+    if (stranger !== undefined) {
+      door.refuse(stranger.code);
+      return refuseStranger(response, stranger);
     }
     // Whatever came, the client gets its picture.
     const failed = (cause: unknown) => {
@@ -53,7 +56,7 @@ function send(response: ServerResponse, error?: KmError, last = false): void {
   const { status, retryAfter } = answerTo(error);
   if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
   if (last) response.setHeader("connection", "close");
-  response.writeHead(status, headers);
+  response.writeHead(status, response.req.headers.origin === undefined ? headers : scriptHeaders);
   response.end(picture, "latin1");
 }
 
@@ -61,12 +64,18 @@ function served(method: string | undefined): boolean {
   return method === "GET" || method === "HEAD" || method === "POST" || method === "OPTIONS";
 }
 
-/** Whether a collector without keys does not answer this. Every browser sends `Host`: what comes without is no page that rebinds its name. */
-function isRefused({ headers }: IncomingMessage, url: string): boolean {
+/** Why a collector without keys does not answer this. Every browser sends `Host`: what comes without is no page that rebinds its name. */
+function strangeness({ headers }: IncomingMessage, url: string): KmError | undefined {
   const header = (name: string) => (name === "host" ? (headers.host ?? "localhost") : (headers[name] as string | undefined));
-  if (refusal(header) !== undefined) return true;
   const authority = url.startsWith("/") ? undefined : authorityOf(url);
-  return authority !== undefined && refusal((name) => (name === "host" ? authority : header(name))) !== undefined;
+  return refusal(header) ?? (authority === undefined ? undefined : refusal((name) => (name === "host" ? authority : header(name))));
+}
+
+/** The same answer as at any other address. */
+function refuseStranger(response: ServerResponse, { code, message }: KmError): void {
+  const body = JSON.stringify({ code, message });
+  const length = String(Buffer.byteLength(body));
+  response.writeHead(code === "KM_HOST_REFUSED" ? 421 : 403, { "content-type": "application/json", "content-length": length }).end(body);
 }
 
 function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
@@ -74,5 +83,5 @@ function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
 }
 
 function refuseHostless(response: ServerResponse): void {
-  response.writeHead(400, { connection: "close" }).end();
+  response.writeHead(400, { connection: "close", "content-length": "0" }).end();
 }

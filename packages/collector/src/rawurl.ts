@@ -32,7 +32,8 @@ export function answerRawUrls(server: Server, fetch: Fetch, refused: () => void)
     if (!socket.writable) return void socket.destroy();
     const request = badUrl.has(error.code ?? "") ? classicRequest(error) : undefined;
     const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-    if (request === undefined && status !== 408) refused();
+    // Whoever waits for a body counts that it does not come.
+    if (request === undefined && status !== 408 && !isBodyless(socket)) refused();
     const answer = request === undefined ? Promise.resolve(short(status)) : answerOf(request, fetch).catch(() => short(500));
     void answer.then(async (bytes) => {
       await answeredBefore(socket);
@@ -44,7 +45,12 @@ export function answerRawUrls(server: Server, fetch: Fetch, refused: () => void)
 
 /** Settles when the requests that came before on this connection have their answers. */
 async function answeredBefore(socket: Socket): Promise<void> {
-  for (let before = socket._httpMessage; before && !socket.destroyed; before = socket._httpMessage) await once(before, "close");
+  while (socket._httpMessage && !isBodyless(socket) && !socket.destroyed) await once(socket._httpMessage, "close");
+}
+
+/** Whether what is broken is the body of a request, which waits for it. */
+function isBodyless({ _httpMessage: message }: Socket): boolean {
+  return message?.req.complete === false;
 }
 
 function short(status: number): Buffer {
@@ -64,13 +70,15 @@ function classicRequest({ rawPacket, bytesParsed = 0 }: ClientError): Request | 
   if (rawPacket === undefined) return undefined;
   // Others may stand before it in the packet, and have been read.
   const start = bytesParsed === 0 ? 0 : rawPacket.lastIndexOf("\n", bytesParsed - 1) + 1;
-  const [head = ""] = rawPacket.toString("latin1", start).split("\r\n\r\n", 1);
-  const [, method, written = ""] = /^(GET|HEAD) +([^\r\n]*?) +HTTP\/1\.[01]\r\n/.exec(head) ?? [];
-  const target = classicTarget(written.replace(/[^\x21-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`));
+  const [head = "", behind] = rawPacket.toString("latin1", start).split("\r\n\r\n", 2);
+  const [line = ""] = head.split("\r\n", 1);
+  const [, method, written = ""] = /^(GET|HEAD) (.*) HTTP\/1\.[01]$/.exec(line) ?? [];
+  const target = classicTarget(written.trim().replace(/[^\x21-\x7e]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`));
   if (method === undefined || target === undefined) return undefined;
   const headers: [string, string][] = [];
-  // What the rule of hosts looks at. The URL's own host would only be one more thing that may not parse.
-  for (const name of ["host", "origin", "sec-fetch-site"]) {
+  // What the rule of hosts looks at, which refuses whoever shows no host: so does a head that is not all here. The URL's own host would only be one
+  // more thing that may not parse.
+  for (const name of behind === undefined ? [] : ["host", "origin", "sec-fetch-site"]) {
     const value = new RegExp(`\r\n${name}:[ \t]*([^\r\n]*)`, "i").exec(`${head}\r\n`)?.[1];
     if (value !== undefined) headers.push([name, value.trim()]);
   }

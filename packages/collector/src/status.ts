@@ -6,7 +6,7 @@ import type { Store } from "./store/store.ts";
 /** How much longer than the last count took another one is put off, while new commands come: counting takes a twentieth of the time at the most. */
 const REST = 20;
 /** A count that takes less than this, in ms, is not put off. */
-const CHEAP = 25;
+const CHEAP = 250;
 /** How long a count is good for while nothing is stored, in ms: the check of the people may have put something right. */
 const GOOD = 600_000;
 
@@ -32,23 +32,29 @@ interface Count {
 
 /**
  * Counts what is stored. That takes about a second a million commands, and the same again for everybody who asks at the same time: so all of these
- * get one answer, it is good as long as nothing more was handed to the store, and a count that takes long is not begun anew at once.
+ * get one answer, it is good as long as nothing more was handed to the store, and a count that takes long is not begun anew at once. Whoever waits
+ * until nothing waits gets a count of then.
  */
 function counter(outbox: Outbox, store: Store): () => Promise<Count> {
-  let last: (Count & { readonly sent: number; readonly took: number }) | undefined;
+  let last: (Count & { readonly sent: number; readonly kept: number; readonly took: number }) | undefined;
   let under: Promise<Count> | undefined;
   const anew = async (): Promise<Count> => {
     // Before, lest what comes meanwhile count as looked at.
-    const { sent } = outbox.stats();
+    const { sent, kept } = outbox.stats();
     const [counted, begun] = [Date.now(), performance.now()];
     const { commands: stored } = await store.counts();
-    last = { stored, counted, sent, took: performance.now() - begun };
+    last = { stored, counted, sent, kept, took: performance.now() - begun };
     return last;
   };
+  const isGood = (): boolean => {
+    if (last === undefined) return false;
+    const { sent, kept } = outbox.stats();
+    const age = Date.now() - last.counted;
+    if (last.sent === sent) return age < GOOD;
+    return last.took >= CHEAP && age < REST * last.took && (kept > 0 || last.kept === 0);
+  };
   return () => {
-    const age = last === undefined ? Number.POSITIVE_INFINITY : Date.now() - last.counted;
-    const resting = last !== undefined && last.took >= CHEAP && age < REST * last.took;
-    if (last !== undefined && (resting || (last.sent === outbox.stats().sent && age < GOOD))) return Promise.resolve(last);
+    if (last !== undefined && isGood()) return Promise.resolve(last);
     under ??= anew().finally(() => {
       under = undefined;
     });

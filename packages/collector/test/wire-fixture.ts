@@ -18,6 +18,8 @@ export interface Way {
   readonly answers?: number;
   /** The answers to HEAD, by their place: they have headers of a body, and none. */
   readonly heads?: readonly number[];
+  /** Write each piece when the ones before it have been answered. */
+  readonly paced?: boolean;
   /** Close our half after writing. */
   readonly half?: boolean;
 }
@@ -31,7 +33,7 @@ type Bytes = string | Buffer;
 export function exchange(
   port: number,
   bytes: Bytes | readonly Bytes[],
-  { answers = 1, heads = [], half = false }: Way = {},
+  { answers = 1, heads = [], paced = false, half = false }: Way = {},
 ): Promise<Exchanged> {
   const pieces = typeof bytes === "string" || Buffer.isBuffer(bytes) ? [bytes] : bytes;
   return new Promise((resolve, reject) => {
@@ -47,19 +49,21 @@ export function exchange(
       probed = true;
       socket.write("GET /healthz HTTP/1.1\r\nHost: probe\r\n\r\n");
     };
-    socket.on("connect", async () => {
-      for (const piece of pieces) {
-        await new Promise((done) => socket.write(piece, done));
-        if (pieces.length > 1) await new Promise((done) => setTimeout(done, 3));
-      }
-      if (half) socket.end();
-    });
+    const rest = [...pieces];
+    const write = () => {
+      const piece = rest.shift() as Bytes;
+      // Without a pace each is a packet of its own, if the system wills.
+      if (rest.length === 0) half ? socket.end(piece) : socket.write(piece);
+      else socket.write(piece, () => !paced && setImmediate(write));
+    };
+    socket.on("connect", write);
     socket.on("data", (chunk) => {
       try {
         reader.push(chunk);
       } catch (error) {
         return fail(error as Error);
       }
+      if (paced && rest.length > 0 && reader.answers.length >= pieces.length - rest.length) write();
       if (reader.answers.length > answers) {
         socket.destroy();
         return resolve({ answers: reader.answers.slice(0, answers), kept: true });
