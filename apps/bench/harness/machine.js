@@ -7,7 +7,7 @@ export const APP_CORE = 0;
 export const REST_CORE = 1;
 
 /** Whether a program can be started. @param {string} program @param {string[]} args */
-const works = (program, args) => {
+export const works = (program, args) => {
   try {
     execFileSync(program, args, { stdio: "ignore" });
     return true;

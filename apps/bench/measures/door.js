@@ -2,6 +2,7 @@ import { inDirectory, sleep, start } from "../harness/children.js";
 import { APP_CORE, REST_CORE, residentOf } from "../harness/machine.js";
 import { once, sized } from "../harness/row.js";
 import { commandLoad, startCollector, stored } from "./collector.js";
+import { hasNginx, startNginx } from "./nginx.js";
 
 /** @typedef {import("../harness/row.js").Run} Run */
 /** @typedef {"commands" | "pixels"} Kind */
@@ -13,9 +14,9 @@ const connections = { commands: 4, pixels: 128 };
 /** Commands a second that a program on one core takes after it has warmed up, the load on the other core. @param {Run} run @param {string} program @param {Kind} kind */
 const rateOf = (run, program, kind) =>
   inDirectory(async (directory) => {
-    const server = start(program, [directory], { core: APP_CORE });
+    const server = program === "nginx" ? await startNginx(directory) : start(program, [directory], { core: APP_CORE });
     try {
-      const { port } = await server.ready;
+      const port = "port" in server ? server.port : (await server.ready).port;
       const load = { port, kind, connections: connections[kind], core: REST_CORE };
       await commandLoad({ ...load, seconds: sized(run, 3, 1.5, 0.2) });
       const { sent, refused, seconds } = await commandLoad({ ...load, seconds: sized(run, 4, 2, 0.3), first: MEASURED });
@@ -26,15 +27,16 @@ const rateOf = (run, program, kind) =>
     }
   });
 
-/** The door (the store is away meanwhile) and its floor, in turn. @param {Run} run @param {Kind} kind */
+/** The door (the store is away meanwhile) and its floor, in turn; for pixels also nginx, where it is found. @param {Run} run @param {Kind} kind */
 export const doorBesideFloor = (run, kind) =>
   once(run, `door ${kind}`, async () => {
-    /** @type {{ km: number[], floor: number[] }} */
-    const rates = { km: [], floor: [] };
+    /** @type {Record<"km" | "floor", number[]> & { nginx?: number[] }} */
+    const rates = { km: [], floor: [], ...(kind === "pixels" && hasNginx ? { nginx: [] } : {}) };
     for (let round = 0; round < run.rounds; round++) {
       await run.turn.take();
       rates.floor.push(await rateOf(run, `floor${kind}.js`, kind));
       rates.km.push(await rateOf(run, "door.js", kind));
+      rates.nginx?.push(await rateOf(run, "nginx", kind));
     }
     await run.turn.release();
     return rates;

@@ -1,15 +1,18 @@
 import { codes, type KmCode, KmError, type Outbox } from "@kmkit/core";
 import { type Context, Hono } from "hono";
+import { addBatch } from "./batch.ts";
 import { readBody } from "./body.ts";
-import { classicCall, GIF } from "./classic.ts";
+import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, SCRIPT_HEADERS, senderOf } from "./classic.ts";
 import type { Door } from "./door.ts";
 import { failed } from "./failed.ts";
+import { FORM, formText } from "./form.ts";
 import { refusal } from "./guard.ts";
 import { type Access, bearer } from "./keys.ts";
 import { addLive } from "./live/route.ts";
 import type { Live } from "./live.ts";
 import { addReads } from "./reads.ts";
 import type { Store } from "./store/store.ts";
+import { classicTarget, type Kind } from "./target.ts";
 
 /** What the collector's HTTP side stands on. */
 export interface Parts {
@@ -23,13 +26,14 @@ export interface Parts {
   readonly hindrance: () => KmError | undefined;
 }
 
-/** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a`, people, live, export, status. */
+/** The collector as a fetch function, `(Request) => Promise<Response>`; no socket needed. Routes: `/v1/commands`, `/e /s /a` and their batch, people, live, export, status. */
 export function createApp(parts: Parts): Hono {
   const { access, door, report } = parts;
   const app = new Hono();
 
   app.use(async (context, next) => {
     const error = access.open ? refusal((name) => context.req.header(name)) : undefined;
+    if (error !== undefined && classicTarget(context.req.path) !== undefined) door.refuse(error.code);
     if (error !== undefined) return failed(context, error.code === "KM_HOST_REFUSED" ? 421 : 403, error);
     await next();
     return undefined;
@@ -44,7 +48,10 @@ export function createApp(parts: Parts): Hono {
 
   app.post("/v1/commands", async (context) => {
     const key = bearer(context.req.header("authorization"));
-    const refused = () => failed(context, 401, new KmError("KM_KEY_REFUSED"), { "www-authenticate": "Bearer" });
+    const refused = () => {
+      door.refuse("KM_KEY_REFUSED", 1, key ?? "");
+      return failed(context, 401, new KmError("KM_KEY_REFUSED"), { "www-authenticate": "Bearer" });
+    };
     if (access.writer(key) === undefined) return refused();
     const body = await readBody(context.req.raw);
     // A body may take its time to arrive, and the key may be revoked meanwhile.
@@ -56,16 +63,26 @@ export function createApp(parts: Parts): Hono {
     return context.json(answer);
   });
 
+  addBatch(app, parts);
+
   for (const kind of ["e", "s", "a"] as const) {
+    const paths = [`/${kind}`, `/${kind}/`, `//${kind}`, `//${kind}/`];
     // HEAD comes as GET.
-    app.on(["GET", "POST"], `/${kind}`, async (context) => {
+    app.on(["GET", "POST"], paths, async (context) => {
       // Whatever came, the client gets its picture.
-      await formOf(context)
-        .then((form): unknown => (form instanceof KmError ? door.refuse(form.code) : classicCall(kind, form, access, door)))
-        .catch((cause) => report(new KmError("KM_INTERNAL", String(cause), cause)));
-      return context.body(GIF, 200, { "content-type": "image/gif", "cache-control": "no-store" });
+      const error = await take(kind, context).catch((cause) => void report(new KmError("KM_INTERNAL", String(cause), cause)));
+      const { status, retryAfter } = answerTo(error);
+      const headers = context.req.header("origin") === undefined ? HEADERS : SCRIPT_HEADERS;
+      return context.body(GIF, status, retryAfter === undefined ? headers : { ...headers, "retry-after": retryAfter });
     });
+    app.on("OPTIONS", paths, (context) => context.body(null, 204, PREFLIGHT));
   }
+  const take = async (kind: Kind, context: Context): Promise<KmError | undefined> => {
+    const [query, form] = await formOf(context);
+    if (!(form instanceof KmError)) return classicCall(kind, form, access, door);
+    door.refuse(form.code, 1, senderOf(query, access));
+    return undefined;
+  };
 
   addReads(app, parts);
   addLive(app, parts);
@@ -81,12 +98,13 @@ export function createApp(parts: Parts): Hono {
   return app;
 }
 
-/** The parameters of a classic call, still encoded: in the URL, and in the body where a client found them too long for that. */
-async function formOf(context: Context): Promise<string | KmError> {
+/** The parameters of a classic call, still encoded: those in its URL, and all, where a client found them too long for that and put them in the body. */
+async function formOf(context: Context): Promise<[query: string, form: string | KmError]> {
   const { url, method, raw } = context.req;
   const at = url.indexOf("?");
   const query = at < 0 ? "" : url.slice(at + 1);
-  if (method !== "POST") return query;
-  const body = await readBody(raw, { most: 256 << 10, unpacked: 1 << 20 });
-  return body instanceof KmError ? body : `${query}&${Buffer.from(body).toString()}`;
+  if (method !== "POST") return [query, query];
+  const body = await readBody(raw, FORM);
+  const form = body instanceof KmError ? body : await formText(body, context.req.header("content-type"));
+  return [query, form instanceof KmError ? form : `${query}&${form}`];
 }

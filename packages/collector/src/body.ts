@@ -9,8 +9,8 @@ const MOST_UNPACKED = 32 << 20;
 /** Most lines of a body: each costs time and perhaps a refusal in the answer, and a million empty ones fit into 2 KB of gzip. */
 const MOST_LINES = 50_000;
 
-/** How many bytes are taken, as they arrive and unpacked. */
-interface Bounds {
+/** How many bytes of a body are taken, as they arrive and unpacked. */
+export interface Bounds {
   readonly most: number;
   readonly unpacked: number;
 }
@@ -56,22 +56,27 @@ async function receive(request: Request, most: number): Promise<Uint8Array | und
   return Buffer.concat(chunks);
 }
 
-async function readBytes(request: Request, { most, unpacked }: Bounds): Promise<Uint8Array | KmError> {
+async function readBytes(request: Request, bounds: Bounds): Promise<Uint8Array | KmError> {
   let whole: Uint8Array | undefined;
   try {
-    whole = await receive(request, most);
+    whole = await receive(request, bounds.most);
   } catch (cause) {
     return new KmError("KM_BODY_BROKEN", "the connection ended", cause);
   }
-  if (whole === undefined) return new KmError("KM_BODY_TOO_LARGE", `${most} bytes`);
-  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+  if (whole === undefined) return new KmError("KM_BODY_TOO_LARGE", `${bounds.most} bytes`);
+  return unpacked(whole, request.headers.get("content-encoding") ?? undefined, bounds.unpacked);
+}
+
+/** A body without its `Content-Encoding`, which may be gzip; `most`: how many bytes it may grow to. */
+export async function unpacked(whole: Uint8Array, header: string | undefined, most: number): Promise<Uint8Array | KmError> {
+  const encoding = header?.toLowerCase() ?? "identity";
   if (encoding === "identity" || whole.length === 0) return whole;
   if (encoding !== "gzip" && encoding !== "x-gzip")
     return new KmError("KM_BODY_BROKEN", `content-encoding ${encoding.slice(0, 40)} is not gzip`);
   try {
-    return await unpack(whole, { maxOutputLength: unpacked });
+    return await unpack(whole, { maxOutputLength: most });
   } catch (cause) {
     const large = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
-    return large ? new KmError("KM_BODY_TOO_LARGE", `${unpacked} bytes unpacked`) : new KmError("KM_BODY_BROKEN", "gzip", cause);
+    return large ? new KmError("KM_BODY_TOO_LARGE", `${most} bytes unpacked`) : new KmError("KM_BODY_BROKEN", "gzip", cause);
   }
 }

@@ -16,6 +16,7 @@ import {
 import { fileStorage } from "@kmkit/node";
 import { createApp } from "./app.ts";
 import { createDoor } from "./door.ts";
+import { allowHalfOpen, endWithReader } from "./halfopen.ts";
 import { keyFileOf } from "./keyfile.ts";
 import { type Admin, createAccess, type Key } from "./keys.ts";
 import { KeyWatch } from "./keywatch.ts";
@@ -45,7 +46,7 @@ export interface Collector {
   readonly open: boolean;
   /** The collector without a socket. */
   fetch(request: Request): Promise<Response>;
-  /** Listen; port 0 picks one. Throws `KM_PORT_TAKEN`, and `KM_OPEN_ADDRESS` on other than loopback addresses without keys and admin token. */
+  /** Listen; port 0 picks one. Throws `KM_PORT_TAKEN`, `KM_PORT_REFUSED`, and `KM_OPEN_ADDRESS` on other than loopback addresses without keys and admin token. */
   listen(address: { port: number; host: string }): Promise<{ port: number; host: string }>;
   /** Stop listening, store what waits, and let go of the directory. What could not be stored waits on disk for the next start. */
   close(): Promise<void>;
@@ -62,6 +63,12 @@ export const limits: OutboxLimits = {
   eager: true,
   timeout: 300_000,
 };
+/**
+ * Most bytes of a request's URL and headers. A value of 8,192 characters may be 24 KB in a URL, and 72 KB in a script of three bytes a character; so one
+ * such value has room, and more than any client puts there (from 2 KB on they send a POST). Every connection may hold as much for as long
+ * as a request may take to arrive: five hundred of them 64 MB.
+ */
+const MAX_HEADER = 128 << 10;
 /** How long a request may take to arrive, in ms. */
 const REQUEST_TIMEOUT = 30_000;
 /** How often the people are checked against their edges, in ms. */
@@ -116,14 +123,23 @@ export async function collectorOn(options: CollectorOptions, materials: Material
     fetch: async (request) => app.fetch(request),
     listen: async ({ port, host }) => {
       if (!isLoopback(host) && (access.open || !options.admin)) throw new KmError("KM_OPEN_ADDRESS", host);
-      const opened = createServer(answerPixels(getRequestListener(app.fetch, { hostname: host }), access, door, reporter.report));
+      const listener = answerPixels(endWithReader(getRequestListener(app.fetch, { hostname: host })), access, door, reporter.report);
+      const opened = createServer({ maxHeaderSize: MAX_HEADER, requireHostHeader: false }, listener);
       server = opened;
+      allowHalfOpen(opened);
+      // Node would answer 417 where something else than `100-continue` is expected, which no server needs to (RFC 9110 §10.1.1).
+      opened.on("checkExpectation", listener);
       // Node's default gives a slow sender five minutes.
       opened.requestTimeout = REQUEST_TIMEOUT;
-      answerRawUrls(opened, (request) => app.fetch(request));
+      answerRawUrls(
+        opened,
+        (request) => app.fetch(request),
+        () => door.refuse("KM_REQUEST_INVALID"),
+      );
       return new Promise((resolve, reject) => {
         opened.on("error", (error: NodeJS.ErrnoException) => {
-          reject(error.code === "EADDRINUSE" ? new KmError("KM_PORT_TAKEN", `${host}:${port}`, error) : error);
+          const code = error.code === "EADDRINUSE" ? "KM_PORT_TAKEN" : error.code === "EACCES" ? "KM_PORT_REFUSED" : undefined;
+          reject(code === undefined ? error : new KmError(code, `${host}:${port}`, error));
         });
         opened.listen(port, host, () => resolve({ port: (opened.address() as AddressInfo).port, host }));
       });

@@ -3,6 +3,8 @@ import { type KmCode, KmError, MAX_COMMAND, type Outbox, type Refusal } from "@k
 import type { Writer } from "./keys.ts";
 import { type Lines, slicesOf } from "./lines.ts";
 import type { Arrived, Audience } from "./live/inbox.ts";
+import { RecentEvents } from "./recentevents.ts";
+import { Refusals, type Refused, type Sender } from "./refusals.ts";
 import { type NameRegister, NewNames } from "./register.ts";
 import { type Desk, deskOf, rowOf } from "./row.ts";
 
@@ -22,12 +24,21 @@ export interface Door {
   admit(writer: Writer, body: Uint8Array): Promise<Admitted>;
   /** One command that is no JSON (the classic calls). Settles when it is on disk, with the reason where it was refused. */
   admitOne(writer: Writer, command: unknown): Promise<KmError | undefined>;
-  /** Count what was refused before it became a command. Where the product is known (the number; a text is a key that nobody knows), it is shown live. */
-  refuse(code: string, count?: number, sender?: number | string): void;
+  /** Count what was refused before it became a command, and whom it came from where that is known; it is shown live to those who may see that product. */
+  refuse(code: string, count?: number, sender?: Sender): void;
   /** How many commands were refused since the start, by code. */
   readonly rejected: Readonly<Record<string, number>>;
+  /** The same by code and sender. */
+  readonly refused: readonly Refused[];
+  /** The classic events that came last. */
+  readonly recent: RecentEvents;
   /** Why commands could not be kept some seconds ago, if so. */
   readonly hindrance: KmError | undefined;
+}
+
+/** Whether an error says that a good command could not be kept now: its sender must have it still. Any other says that it will never be taken. */
+export function isUnkept({ code }: KmError): boolean {
+  return code === "KM_OUTBOX_FULL" || code === "KM_OUTBOX_UNWRITABLE" || code === "KM_CLIENT_CLOSED";
 }
 
 /** How long a failure to keep something counts as one that goes on, in ms. */
@@ -68,7 +79,8 @@ class Company {
 }
 
 class CommandDoor implements Door {
-  readonly rejected: Record<string, number> = {};
+  readonly recent: RecentEvents = new RecentEvents();
+  private readonly refusals = new Refusals();
   private readonly outbox: Outbox;
   private readonly register: NameRegister;
   private readonly live: Audience | undefined;
@@ -87,14 +99,18 @@ class CommandDoor implements Door {
     return this.failure !== undefined && performance.now() - this.failure.at < HINDERED ? this.failure.error : undefined;
   }
 
-  refuse(code: string, count = 1, sender?: number | string): void {
-    this.note(code, count);
-    if (typeof sender === "number" && this.live?.listening)
-      this.live.tell(arrivedOf(sender, new Array(count).fill(undefined), new KmError(code as KmCode)));
+  get rejected(): Readonly<Record<string, number>> {
+    return this.refusals.byCode;
   }
 
-  private note(code: string, count = 1): void {
-    this.rejected[code] = (this.rejected[code] ?? 0) + count;
+  get refused(): readonly Refused[] {
+    return this.refusals.list();
+  }
+
+  refuse(code: string, count = 1, sender?: Sender): void {
+    this.refusals.note(code, count, sender);
+    if (typeof sender === "object" && this.live?.listening)
+      this.live.tell(arrivedOf(sender.product, new Array(count).fill(undefined), new KmError(code as KmCode)));
   }
 
   async admit(writer: Writer, body: Uint8Array): Promise<Admitted> {
@@ -117,7 +133,7 @@ class CommandDoor implements Door {
       if (error !== undefined) return { accepted: 0, rejected: refused, error };
       if (told !== undefined) this.live?.tell(told);
     }
-    for (const { code } of refused) this.note(code);
+    for (const { code } of refused) this.refusals.note(code, 1, writer);
     return { accepted, rejected: refused };
   }
 
@@ -125,7 +141,7 @@ class CommandDoor implements Door {
     const { company } = this;
     const row = rowOf(command, company.desk(writer, this.register), false);
     if (row instanceof KmError) {
-      this.note(row.code);
+      this.refusals.note(row.code, 1, writer);
       if (this.live?.listening) this.live.tell(arrivedOf(writer.product, [command], row));
       return Promise.resolve(row);
     }
@@ -150,7 +166,10 @@ class CommandDoor implements Door {
     const kept = this.keep(rows, company.fresh);
     this.leaving = kept;
     const error = await kept;
-    if (error !== undefined) this.note(error.code, rows.length);
+    if (error !== undefined) {
+      this.refusals.note(error.code, rows.length);
+      this.recent.clear();
+    }
     for (const [product, commands] of company.told) this.live?.tell(arrivedOf(product, commands, error));
     return error;
   }

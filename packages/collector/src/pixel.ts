@@ -1,44 +1,93 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { KmError, type Report } from "@kmkit/core";
-import { classicCall, GIF, type Kind } from "./classic.ts";
+import { answerTo, classicCall, GIF, HEADERS, PREFLIGHT, SCRIPT_HEADERS, senderOf } from "./classic.ts";
 import type { Door } from "./door.ts";
 import { refusal } from "./guard.ts";
 import type { Access } from "./keys.ts";
+import { pipelinedOn } from "./pipelined.ts";
+import { postedForm } from "./posted.ts";
+import { authorityOf, classicTarget, type Kind } from "./target.ts";
 
 /** The picture as text of one byte a character: Node writes it together with the headers. */
 const picture = Buffer.from(GIF).toString("latin1");
-const headers = ["content-type", "image/gif", "content-length", String(GIF.length), "cache-control", "no-store"];
+const headers = ["content-length", String(GIF.length), ...Object.entries(HEADERS).flat()];
+const scriptHeaders = ["content-length", String(GIF.length), ...Object.entries(SCRIPT_HEADERS).flat()];
 
-/** Answers classic calls straight from Node's own request, without a framework's objects, and hands everything else on to `next`. */
+/**
+ * Answers classic calls straight from Node's own request, without a framework's objects, and hands everything else on to `next`. Needs a server
+ * with `requireHostHeader: false`: old clients send no `Host`, and get their picture; at any other address such a request gets the 400 that
+ * RFC 9112 §3.2 demands.
+ */
 export function answerPixels(next: RequestListener, access: Access, door: Door, report: Report): RequestListener {
+  const call = async (kind: Kind, query: string, response: ServerResponse, request: IncomingMessage): Promise<void> => {
+    const form = await postedForm(request);
+    if (form instanceof KmError) {
+      door.refuse(form.code, 1, senderOf(query, access));
+      return send(response, undefined, !request.complete);
+    }
+    return send(response, await classicCall(kind, `${query}&${form}`, access, door));
+  };
   return (request, response) => {
-    const kind = kindOf(request);
-    const header = (name: string) => request.headers[name] as string | undefined;
-    // Whom this collector does not serve gets the same answer as ever.
-    if (kind === undefined || (access.open && refusal(header) !== undefined)) return next(request, response);
-    const answer = () => send(response);
+    const { method, url = "" } = request;
+    const target = classicTarget(url);
+    if (target === undefined || !served(method)) return isHostless(request) ? refuseHostless(response) : next(request, response);
+    const stranger = access.open ? strangeness(request, url) : undefined;
+    if (stranger !== undefined) {
+      door.refuse(stranger.code);
+      return refuseStranger(response, stranger);
+    }
     // Whatever came, the client gets its picture.
     const failed = (cause: unknown) => {
       report(new KmError("KM_INTERNAL", String(cause), cause));
-      answer();
+      send(response);
     };
     try {
-      const kept = classicCall(kind, (request.url as string).slice(3), access, door);
-      if (kept === undefined) answer();
-      else void kept.then(answer, failed);
+      if (method === "OPTIONS") return void response.writeHead(204, PREFLIGHT).end();
+      pipelinedOn(request.socket).call();
+      if (method === "POST") return void call(target.kind, target.query, response, request).catch(failed);
+      const kept = classicCall(target.kind, target.query, access, door);
+      if (kept === undefined) send(response);
+      else void kept.then((error) => send(response, error), failed);
     } catch (cause) {
       failed(cause);
     }
   };
 }
 
-function send(response: ServerResponse): void {
-  response.writeHead(200, headers);
+function send(response: ServerResponse, error?: KmError, last = false): void {
+  pipelinedOn(response.req.socket).answer(() => write(response, error, last));
+}
+
+function write(response: ServerResponse, error: KmError | undefined, last: boolean): void {
+  const { status, retryAfter } = answerTo(error);
+  if (retryAfter !== undefined) response.setHeader("retry-after", retryAfter);
+  if (last) response.setHeader("connection", "close");
+  response.writeHead(status, response.req.headers.origin === undefined ? headers : scriptHeaders);
   response.end(picture, "latin1");
 }
 
-/** Which classic call it is that comes by GET or HEAD. */
-function kindOf({ method, url = "" }: IncomingMessage): Kind | undefined {
-  if ((method !== "GET" && method !== "HEAD") || !/^\/[esa](\?|$)/.test(url)) return undefined;
-  return url.charAt(1) as Kind;
+function served(method: string | undefined): boolean {
+  return method === "GET" || method === "HEAD" || method === "POST" || method === "OPTIONS";
+}
+
+/** Why a collector without keys does not answer this. Every browser sends `Host`: what comes without is no page that rebinds its name. */
+function strangeness({ headers }: IncomingMessage, url: string): KmError | undefined {
+  const header = (name: string) => (name === "host" ? (headers.host ?? "localhost") : (headers[name] as string | undefined));
+  const authority = url.startsWith("/") ? undefined : authorityOf(url);
+  return refusal(header) ?? (authority === undefined ? undefined : refusal((name) => (name === "host" ? authority : header(name))));
+}
+
+/** The same answer as at any other address. */
+function refuseStranger(response: ServerResponse, { code, message }: KmError): void {
+  const body = JSON.stringify({ code, message });
+  const length = String(Buffer.byteLength(body));
+  response.writeHead(code === "KM_HOST_REFUSED" ? 421 : 403, { "content-type": "application/json", "content-length": length }).end(body);
+}
+
+function isHostless({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersion === "1.1";
+}
+
+function refuseHostless(response: ServerResponse): void {
+  response.writeHead(400, { connection: "close", "content-length": "0" }).end();
 }

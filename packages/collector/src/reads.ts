@@ -2,12 +2,14 @@ import { KmError, type Outbox, type OutboxStats } from "@kmkit/core";
 import type { Context, Hono } from "hono";
 import type { Parts } from "./app.ts";
 import { type Failed, failed } from "./failed.ts";
+import { addStatus, setAside } from "./status.ts";
 
 /** How long a read waits for what was acknowledged before it to be stored, in ms. */
 const CATCH_UP = 5000;
 
-/** People, export and status. An answer that lacks something says of how many commands: `km-behind`. */
-export function addReads(app: Hono, { access, door, live, outbox, store }: Parts): void {
+/** People and export, and the status. An answer that lacks something says of how many commands: `km-behind`. */
+export function addReads(app: Hono, parts: Parts): void {
+  const { access, outbox, store } = parts;
   const product = (context: Context): number | undefined => access.productNamed(context.req.query("product"));
   const unknown = (context: Context): Failed => failed(context, 404, new KmError("KM_PRODUCT_UNKNOWN", context.req.query("product")));
   const behindOf = async (context: Context): Promise<number> => {
@@ -45,20 +47,7 @@ export function addReads(app: Hono, { access, door, live, outbox, store }: Parts
     return context.body(streamOf(store.export(id)), 200, { "content-type": "application/x-ndjson" });
   });
 
-  app.get("/v1/status", async (context) => {
-    const stats = outbox.stats();
-    const { kept: waiting, keptBytes: waitingBytes, durable, fault } = stats;
-    const { commands: stored } = await store.counts();
-    const { rejected } = door;
-    const more = { setAside: setAside(stats), listeners: live.count, durable, fault: fault ?? null };
-    return context.json({ waiting, waitingBytes, stored, rejected, ...more });
-  });
-}
-
-/** Acknowledged and yet not taken by the store. What the outbox could not keep was never acknowledged: the sender still has it. */
-export function setAside({ refused }: OutboxStats): number {
-  const { KM_OUTBOX_FULL: _full, KM_OUTBOX_UNWRITABLE: _unwritable, KM_CLIENT_CLOSED: _closed, ...letters } = refused;
-  return Object.values(letters).reduce((sum, count) => sum + count, 0);
+  addStatus(app, parts);
 }
 
 /** Waits until what was acknowledged before the call is stored; after `ms` returns how many commands of it are not. */

@@ -319,6 +319,67 @@ describe("on a bare socket", () => {
     expect((await person(url, who)).events.map((event) => event.name).sort()).toEqual(["absolute", "bare", "old"]);
   });
 
+  it("without Host is answered: every browser sends one, so it is no page that rebinds its name", async () => {
+    const who = somebody();
+    for (const version of ["1.0", "1.1"]) {
+      const answer = await raw(
+        running.port,
+        `GET /e?_k=local&_p=${encode(who)}&_n=By+${version} HTTP/${version}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer.toString("latin1")).toMatch(/^HTTP\/1\.1 200 [\s\S]*GIF89a/);
+    }
+    expect((await person(url, who)).events).toHaveLength(2);
+    // At any other address RFC 9112 §3.2 wants 400, and the rule of hosts holds.
+    expect((await raw(running.port, "GET /healthz HTTP/1.1\r\n\r\n")).toString()).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await raw(running.port, "GET /v1/status HTTP/1.0\r\n\r\n")).toString()).toMatch(/^HTTP\/1\.1 (400|421) /);
+  });
+
+  it.each([
+    ["by the Host", "/e", "Host: evil.example\r\n"],
+    ["by the Host, in a form", "POST", "Host: evil.example\r\n"],
+    ["by an absolute target", "http://evil.example/e", "Host: localhost\r\n"],
+    ["by the Host beside an absolute target", "http://localhost/e", "Host: evil.example\r\n"],
+    ["by its site, without Host", "/e", "Sec-Fetch-Site: cross-site\r\n"],
+    ["by its origin, without Host", "/e", "Origin: https://evil.example\r\n"],
+    ["by its origin, with a raw URL", "raw", "Host: localhost\r\nOrigin: https://evil.example\r\n"],
+    ["by an origin that comes in a later packet than a raw URL", "cut", "Host: localhost\r\n"],
+  ])("of somebody else, %s, is refused without keys, and counted", async (_, target, headers) => {
+    const who = somebody();
+    const query = `_k=local&_p=${encode(who)}&_n=x`;
+    const refusals = async () => {
+      const { rejected } = (await get(`${url}/v1/status`)).json;
+      return (rejected.KM_HOST_REFUSED ?? 0) + (rejected.KM_ORIGIN_REFUSED ?? 0);
+    };
+    const before = await refusals();
+    const bytes = {
+      POST: `POST /e HTTP/1.1\r\n${headers}Connection: close\r\nContent-Length: ${query.length}\r\n\r\n${query}`,
+      raw: `GET /e?${query}&v=ü HTTP/1.1\r\n${headers}\r\n`,
+      cut: `GET /e?${query}&v=ü HTTP/1.1\r\n${headers}`,
+    }[target];
+    const answer = await raw(running.port, bytes ?? `GET ${target}?${query} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`);
+    expect(answer.toString("latin1")).toMatch(/^HTTP\/1\.1 (421|403) /);
+    expect(await refusals()).toBe(before + 1);
+    expect((await get(`${url}/v1/people/${who}`)).status).toBe(404);
+  });
+
+  it("with a body that never ends is answered or cut off, and the collector goes on", async () => {
+    const before = (await get(`${url}/v1/status`)).json.rejected.KM_BODY_TOO_LARGE ?? 0;
+    const start = `POST /e?_k=local&_p=x&_n=x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n`;
+    const answer = await raw(running.port, start + "y".repeat(9 << 20)).catch(() => "cut off");
+    if (answer !== "cut off") expect(answer.toString("latin1")).toMatch(/^HTTP\/1\.1 200 [\s\S]*GIF89a/);
+    expect((await get(`${url}/v1/status`)).json.rejected.KM_BODY_TOO_LARGE).toBe(before + 1);
+  });
+
+  it("that breaks off in its body is not stored in part", async () => {
+    const who = somebody();
+    const start = `POST /e HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n_k=local&_p=${encode(who)}&_n=x`;
+    const broken = async () => (await get(`${url}/v1/status`)).json.rejected.KM_BODY_BROKEN ?? 0;
+    const before = await broken();
+    expect((await raw(running.port, start, "127.0.0.1", true)).toString()).toMatch(/^HTTP\/1\.1 400 /);
+    await vi.waitFor(async () => expect(await broken()).toBe(before + 1), 5000);
+    expect((await get(`${url}/v1/people/${who}`)).status).toBe(404);
+  });
+
   it("is processed when the client writes and closes without reading the answer", async () => {
     const who = somebody();
     const request = (n: number) => `GET /e?_k=local&_p=${encode(who)}&_n=x${n} HTTP/1.1\r\nHost: localhost\r\n\r\n`;

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { KmError } from "@kmkit/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -15,6 +16,9 @@ let collector: Collector;
 let url: string;
 /** Whether the store takes nothing. */
 let away = false;
+/** How long the store takes to count, in ms, and how often it has. */
+let counting = 0;
+let counted = 0;
 
 /** A collector whose store can be away: a real one, in front of which inserts fail. */
 async function open(maxBytes = limits.maxBytes): Promise<void> {
@@ -24,6 +28,13 @@ async function open(maxBytes = limits.maxBytes): Promise<void> {
       ...real,
       insert: (...given: Parameters<typeof real.insert>) =>
         away ? Promise.reject(new KmError("KM_INTERNAL", "away")) : real.insert(...given),
+      query: async <T>(...given: Parameters<typeof real.query>): Promise<T[]> => {
+        if (given[0].startsWith("SELECT toString(count()) AS n FROM km.commands FINAL")) {
+          counted += 1;
+          await sleep(counting);
+        }
+        return real.query<T>(...given);
+      },
     };
   };
   collector = await collectorOn({ directory, onError: () => {} }, { open: engine, limits: { ...limits, maxBytes } });
@@ -33,6 +44,7 @@ async function open(maxBytes = limits.maxBytes): Promise<void> {
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "kmkit-away-"));
   away = false;
+  counting = 0;
 });
 afterEach(async () => {
   away = false;
@@ -78,8 +90,27 @@ describe("while the store is away", () => {
     expect(await get(`${url}/readyz`)).toMatchObject({ status: 503, json: { code: "KM_OUTBOX_FULL" } });
     expect((await get(`${url}/healthz`)).status).toBe(200);
     expect((await get(`${url}/v1/status`)).json.waitingBytes).toBeLessThanOrEqual(1 << 20);
-    // The picture comes all the same: the client could do nothing else with another answer.
-    expect((await fetch(`${url}/e?_k=local&_p=x&_n=x&v=${"y".repeat(200_000).slice(0, 8000)}`)).status).toBe(200);
+    // A classic call too: clients that look at the status hold it and send it again. All others get their picture.
+    const call = `${url}/e?_k=local&_p=x&_n=x&v=${"y".repeat(8000)}`;
+    for (let pixel = await fetch(call); pixel.status === 200; pixel = await fetch(call)) await pixel.arrayBuffer();
+    for (const init of [{}, { method: "POST" }]) {
+      const pixel = await fetch(call, init);
+      expect([pixel.status, pixel.headers.get("content-type"), pixel.headers.get("retry-after")]).toEqual([503, "image/gif", "2"]);
+      expect(Buffer.from(await pixel.arrayBuffer()).toString("latin1")).toMatch(/^GIF89a/);
+    }
+    // What will never be taken must not be held.
+    expect((await fetch(`${url}/e?_k=local&_n=x`)).status).toBe(200);
+    const batch = {
+      method: "POST",
+      headers: { "x-km-apikey": "local" },
+      body: JSON.stringify([{ identity: "x", event: "x", v: "y".repeat(8000) }]),
+    };
+    const many = await fetch(`${url}/v1/products/local/tracking/e`, batch);
+    expect([many.status, many.headers.get("retry-after"), ((await many.json()) as { code: string }).code]).toEqual([
+      503,
+      "2",
+      "KM_OUTBOX_FULL",
+    ]);
     away = false;
     await get(`${url}/v1/people/nobody`);
     expect((await post(url, body())).status).toBe(200);
@@ -125,6 +156,25 @@ describe("a collector that ends", () => {
     expect(await taken).toBe(200);
     await closed;
     agent.destroy();
+    // Whom it can no longer keep anything for may send it again.
+    const late = await collector.fetch(new Request(`${url}/e?_k=local&_p=late&_n=x`, { headers: { host: "localhost" } }));
+    expect([late.status, late.headers.get("content-type")]).toEqual([503, "image/gif"]);
+  });
+});
+
+describe("the status of a store that takes long to count", () => {
+  it("counts once for all who ask, and not anew at once when more has come", async () => {
+    await open();
+    counting = 500;
+    counted = 0;
+    await post(url, record("x", "one"));
+    await get(`${url}/v1/people/x`);
+    const all = await Promise.all(Array.from({ length: 10 }, () => get(`${url}/v1/status`)));
+    expect(all.map(({ json }) => json.stored)).toEqual(all.map(() => 1));
+    await post(url, record("x", "two"));
+    await get(`${url}/v1/people/x`);
+    expect((await get(`${url}/v1/status`)).json).toMatchObject({ waiting: 0, stored: 1, counted: all[0]?.json.counted });
+    expect(counted).toBe(1);
   });
 });
 

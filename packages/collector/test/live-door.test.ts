@@ -90,7 +90,7 @@ describe("the door tells those who listen", () => {
     door.refuse("KM_KEY_REFUSED");
     door.refuse("KM_KEY_REFUSED", 1, "some-key");
     expect(told).toEqual([]);
-    door.refuse("KM_TIME_RANGE", 2, 7);
+    door.refuse("KM_TIME_RANGE", 2, shop);
     expect(told).toMatchObject([{ product: 7, refused: [{ index: 0, code: "KM_TIME_RANGE" }, { index: 1 }] }]);
     expect(door.rejected).toEqual({ KM_KEY_REFUSED: 2, KM_TIME_RANGE: 2 });
   });
@@ -98,7 +98,7 @@ describe("the door tells those who listen", () => {
   it("and tells nothing, and keeps nothing, where nobody does", async () => {
     listening = false;
     await Promise.all([admit(record("bob", "x"), "no json"), single("bob"), single("")]);
-    door.refuse("KM_TIME_RANGE", 1, 7);
+    door.refuse("KM_TIME_RANGE", 1, shop);
     expect(told).toEqual([]);
   });
 });

@@ -75,6 +75,9 @@ export const codes = {
   KM_DATA_MISSING: "This is not the data directory of a collector; name the one that the collector was given with --data.",
   // The collector.
   KM_BODY_BROKEN: "The body could not be read: it is cut off or not valid gzip.",
+  KM_BATCH_INVALID:
+    'The body is no JSON list of calls; send {"data": [{"identity": "bob", "event": "Signed Up", "timestamp": 1769860800}]}.',
+  KM_REQUEST_INVALID: "A request could not be read as HTTP and got 400 (or 431: its URL and headers have more than 128 KB; send a POST).",
   KM_BODY_TOO_LARGE: "The body is larger than the collector takes; send it in parts.",
   KM_PERSON_UNKNOWN: "Nobody was ever seen under this identity.",
   KM_PRODUCT_UNKNOWN: "There is no product of this name here.",
@@ -91,6 +94,8 @@ export const codes = {
   KM_INTERNAL: "The collector failed; the cause is in its log.",
   KM_OPEN_ADDRESS: "On an address that is not loopback the collector needs a key and an admin token.",
   KM_PORT_TAKEN: "The port is in use by another program; choose another one.",
+  KM_PORT_REFUSED:
+    "This user may not open the port: those below 1024 need root, or the right to (setcap cap_net_bind_service=+ep on node's program).",
   KM_STORE_LOCKED: "The data directory is in use by another collector; stop that one or choose another with --data.",
   KM_STORE_BROKEN: "The store in the data directory could not be opened.",
   KM_STORE_MISSING: "The embedded store (the package chdb) is not available on this platform; it needs Linux with glibc, or macOS.",

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { isAnonymous, type Outbox, type OutboxStats } from "@kmkit/core";
-import { setAside } from "../reads.ts";
+import { setAside } from "../status.ts";
 import type { Store } from "../store/store.ts";
 import { isBetter, type Tied } from "../store/whose.ts";
 import type { LiveCommand } from "./shown.ts";
