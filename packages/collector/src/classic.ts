@@ -119,7 +119,8 @@ export function commandOf(kind: Kind, call: Call, writer: Writer, door: Door): C
   const canonical = canonicalName(event);
   if (canonical !== "") {
     const id = derive("classic event", canonical, product, identity, String(second));
-    if (door.recent.isFirst(id, text)) return { type: "record", id, time, identity, name: event, properties };
+    // A page that guesses what a server is about to say must not be able to say it first: see browserId.
+    if (door.recent.isFirst(writer.kind + id, text)) return { type: "record", id, time, identity, name: event, properties };
   }
   return text === "{}"
     ? undefined

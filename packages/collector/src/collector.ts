@@ -114,7 +114,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   await sweep();
   const sweeping = setInterval(sweep, SWEEP);
   sweeping.unref();
-  watch.start();
+  watch.start(() => live.dismiss());
   let server: Server | undefined;
   return {
     get open() {

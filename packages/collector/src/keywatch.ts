@@ -31,10 +31,10 @@ export class KeyWatch {
     this.read();
   }
 
-  /** From now on sees every change within a quarter of a second. */
-  start(): void {
+  /** From now on sees every change within a quarter of a second. `changed` is called after each. */
+  start(changed: () => void = () => {}): void {
     // By the event loop's own thread: the queue of the others may be full of what the store is asked.
-    this.timer = setInterval(() => this.look(), LOOK);
+    this.timer = setInterval(() => this.look() && changed(), LOOK);
     this.timer.unref();
   }
 
@@ -42,19 +42,20 @@ export class KeyWatch {
     clearInterval(this.timer);
   }
 
-  private look(): void {
+  private look(): boolean {
     this.access.forgetExpired();
     try {
-      this.read();
+      return this.read();
     } catch (cause) {
       this.complain(cause as KmError);
+      return false;
     }
   }
 
-  /** What could not be used is looked at again and again: also what hindered may be over without a change of the file. */
-  private read(): void {
+  /** True where the rules are others now. What could not be used is looked at again and again: what hindered may be over without a change of the file. */
+  private read(): boolean {
     const found = stampOf(this.file);
-    if (found === this.known) return;
+    if (found === this.known) return false;
     if (found === undefined) {
       this.access.take([]);
       this.complain(new KmError("KM_KEYS_MISSING", this.file));
@@ -63,6 +64,7 @@ export class KeyWatch {
       this.complaint = undefined;
     }
     this.known = found;
+    return true;
   }
 
   private complain(error: KmError): void {

@@ -28,6 +28,8 @@ export interface Live extends Audience {
   readonly count: number;
   /** A stream of events from now on; an error where there are too many. `reader` is whoever reads it. */
   open(product: number, filter: Filter, reader: Reader): ReadableStream<Uint8Array> | KmError;
+  /** Ends the streams of those who may not read any more. */
+  dismiss(): void;
   /** Ends all streams. */
   close(): void;
 }
@@ -87,6 +89,10 @@ class CommandLive implements Live {
     this.listeners.add(listener);
     listener.send(`retry: 1000\n${eventText("open", { from: Date.now() })}`);
     return listener.stream;
+  }
+
+  dismiss(): void {
+    for (const listener of this.listeners) listener.dismiss();
   }
 
   close(): void {

@@ -197,6 +197,14 @@ describe("a hostile page", () => {
     expect(await eventsOf(a)).toContain("Paid 5");
   });
 
+  it("that makes a server's classic call before the server does keeps it from nothing", async () => {
+    const a = mintAnonymous();
+    const time = { _t: Math.floor(Date.now() / 1000) - 10, _d: 1 };
+    await call("browser-of-shop", "e", { _p: a, _n: "Paid", Price: 0, ...time });
+    await call("server-of-shop", "e", { _p: a, _n: "Paid", Price: 5, ...time });
+    expect(await eventsOf(a)).toContain("Paid 5");
+  });
+
   it("that sends again counts once, as everybody, also with an id of its own at another time", async () => {
     const [a, id] = [mintAnonymous(), randomUUID()];
     const line = record(a, "Seen", { Price: 1 }, { id, time: Date.now() - 5000 });

@@ -9,6 +9,7 @@ import type { KeyEntry } from "../src/keyfile.ts";
 import { createAccess } from "../src/keys.ts";
 import { KeyWatch } from "../src/keywatch.ts";
 import { get, person, post, type Running, record, runCollector, somebody } from "./collector-fixture.ts";
+import { listen } from "./live-fixture.ts";
 
 let directory: string;
 beforeEach(async () => {
@@ -318,9 +319,13 @@ describe("a running collector", () => {
     expect(running.collector.open).toBe(true);
     await post(running.url, record(who, "while it was open"));
     expect((await person(running.url, who)).events).toHaveLength(1);
+    const looking = await listen(running.url);
     const { key } = await createKey(at, shop);
     await answers(key, 200);
     expect(running.collector.open).toBe(false);
+    // Who began to look on while everybody might has seen the last of it.
+    await looking.ended;
+    expect(looking.events.at(-1)).toMatchObject({ event: "end", data: { code: "KM_TOKEN_REFUSED" } });
     expect(await send("local")).toBe(401);
     const status = async (headers: Record<string, string>, query: string) =>
       (await get(`${running.url}/v1/people/${who}${query}`, headers)).status;

@@ -8,6 +8,10 @@ export interface WebHints {
   readonly blind?: boolean;
   /** The Node response beneath, where there is one: it knows when it is over, and the app may have set headers there. Else the body is watched. */
   readonly beneath?: Beneath | undefined;
+  /** A header of the request, by its lower-case name, where the platform has it more cheaply than the `Request` does. */
+  readonly header?: ((name: string) => string | undefined) | undefined;
+  /** Puts a header on the answer when it is written, a `Set-Cookie` beside the app's own. Else it is put on a copy of the answer. */
+  readonly late?: ((name: string, value: string) => void) | undefined;
 }
 
 /** What is asked of a Node response beneath. */
@@ -70,7 +74,8 @@ export class WebExchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    return (name === "host" ? new URL(this.request.url).hostname : this.request.headers.get(name)) ?? undefined;
+    if (name === "host") return new URL(this.request.url).hostname;
+    return this.hints.header === undefined ? (this.request.headers.get(name) ?? undefined) : this.hints.header(name);
   }
 
   answered(name: string): string | undefined {
@@ -78,11 +83,13 @@ export class WebExchange implements Exchange {
   }
 
   setCookie(line: string): void {
-    this.writable()?.append("set-cookie", line);
+    if (this.hints.late === undefined) this.writable()?.append("set-cookie", line);
+    else this.hints.late("set-cookie", line);
   }
 
   setHeader(name: string, value: string): void {
-    this.writable()?.set(name, value);
+    if (this.hints.late === undefined) this.writable()?.set(name, value);
+    else this.hints.late(name, value);
   }
 
   session(): Record<string, unknown> | undefined {

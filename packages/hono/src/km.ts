@@ -1,5 +1,6 @@
-import { type Beneath, type Client, clientOf, createKm, type Km, type KmOptions, openRequest, WebExchange } from "@kmkit/core";
+import { type Client, clientOf, createKm, type Km, type KmOptions, openRequest, WebExchange } from "@kmkit/core";
 import type { Context, MiddlewareHandler } from "hono";
+import { lateHeaders, type Outgoing } from "./late.ts";
 import { sessionOf } from "./session.ts";
 
 declare module "hono" {
@@ -26,8 +27,13 @@ export function km(options: KmOptions<Context> | Client = {}): MiddlewareHandler
   const { client, options: own } = clientOf(options, createKm);
   return async function km(c, next) {
     if (c.get("km") !== undefined) return next();
-    const beneath = beneathOf(c);
-    const exchange = new WebExchange(c.req.raw, { session: () => sessionOf(c), beneath });
+    const { incoming, outgoing: beneath } = nodeOf(c);
+    const exchange = new WebExchange(c.req.raw, {
+      session: () => sessionOf(c),
+      beneath,
+      late: beneath && lateHeaders(beneath),
+      header: incoming && ((name) => incoming.headers[name]?.toString()),
+    });
     c.set("km", openRequest(client, own, c, exchange));
     try {
       await next();
@@ -42,10 +48,16 @@ export function km(options: KmOptions<Context> | Client = {}): MiddlewareHandler
   };
 }
 
-/** The Node response, which `@hono/node-server` hands to every request. */
-function beneathOf(c: Context): Beneath | undefined {
-  const { outgoing } = (c.env ?? {}) as { outgoing?: Beneath };
-  return typeof outgoing?.once === "function" ? outgoing : undefined;
+/** Node's own request and response, which `@hono/node-server` hands to every request. */
+interface Node {
+  readonly incoming?: { readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> };
+  readonly outgoing?: Outgoing;
+}
+
+function nodeOf(c: Context): Node {
+  const { incoming, outgoing } = (c.env ?? {}) as Node;
+  const node = typeof outgoing?.once === "function" && typeof outgoing.writeHead === "function";
+  return node && typeof incoming?.headers === "object" ? { incoming, outgoing } : {};
 }
 
 function replace(c: Context, response: Response): void {

@@ -68,16 +68,19 @@ export class Listener {
     return this.state === "open";
   }
 
-  /** Sends some events; a reader who may not read any more, or left too many waiting, is dropped. */
+  /** Sends some events; a reader who left too many waiting is dropped. */
   send(text: string): void {
     if (this.state !== "open") return;
-    const refused = !this.reader.may() ? "KM_TOKEN_REFUSED" : this.bytes > MOST_WAITING ? "KM_LISTENER_SLOW" : undefined;
-    if (refused !== undefined) {
-      this.forget();
-      this.end(new KmError(refused), FAREWELL);
-      return;
-    }
-    this.add(text);
+    if (this.bytes <= MOST_WAITING) return this.add(text);
+    this.forget();
+    this.end(new KmError("KM_LISTENER_SLOW"), FAREWELL);
+  }
+
+  /** Ends the stream of a reader who may not read any more. */
+  dismiss(): void {
+    if (this.state !== "open" || this.reader.may()) return;
+    this.forget();
+    this.end(new KmError("KM_TOKEN_REFUSED"), FAREWELL);
   }
 
   /** The last event says why; then the stream ends, and the connection is cut when the reader has not read that in time. */
