@@ -3,8 +3,16 @@ import { RecentEvents } from "../src/recentevents.ts";
 
 it("an event's first call and its retries are the event; a call of the same event with other properties is not", () => {
   const recent = new RecentEvents();
-  expect([recent.isFirst("a", '{"Plan":"Pro"}'), recent.isFirst("a", '{"Plan":"Pro"}'), recent.isFirst("b", "{}")]).toEqual([true, true, true]);
-  expect([recent.isFirst("a", '{"Amount":"1"}'), recent.isFirst("a", "{}"), recent.isFirst("a", '{"Plan":"Pro"}')]).toEqual([false, false, true]);
+  expect([recent.isFirst("a", '{"Plan":"Pro"}'), recent.isFirst("a", '{"Plan":"Pro"}'), recent.isFirst("b", "{}")]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect([recent.isFirst("a", '{"Amount":"1"}'), recent.isFirst("a", "{}"), recent.isFirst("a", '{"Plan":"Pro"}')]).toEqual([
+    false,
+    false,
+    true,
+  ]);
 });
 
 it("where the first call may not have been kept, the next one is the event", () => {
