@@ -5,6 +5,8 @@ import { clientLimits, createReporter, type KmError } from "@kmkit/core";
 import { type Receiver, startChild, startReceiver } from "@kmkit/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createKm, fileStorage } from "../src/index.ts";
+import { Lease } from "../src/outbox/lease.ts";
+import { newOwner } from "../src/outbox/owner.ts";
 
 const cwd = import.meta.dirname;
 let receiver: Receiver;
@@ -202,6 +204,26 @@ describe("the durable outbox", () => {
     expect(await storage.head(10, 1000)).toHaveLength(1);
     await storage.release();
     await storage.close();
+  });
+
+  it("a sender whose turn has come again knows that others have sent in between: what is gone was not deleted", async () => {
+    const [a, b] = [new Lease(directory, newOwner()), new Lease(directory, newOwner())];
+    const takes = (lease: Lease) => vi.waitFor(async () => expect(await lease.take()).toBe(true));
+    await takes(a);
+    expect(await a.hasPassed(performance.now())).toBe(false);
+    await a.release();
+    await takes(b);
+    expect(await a.hasPassed(performance.now())).toBe(true);
+    await b.release();
+    const before = performance.now();
+    await takes(a);
+    // A listing from before its turn may still show what b has sent since: it settles nothing.
+    expect(await a.hasPassed(before)).toBe(true);
+    expect(await a.hasPassed(performance.now())).toBe(true);
+    expect(await a.hasPassed(performance.now())).toBe(false);
+    await a.release();
+    await takes(a);
+    expect(await a.hasPassed(performance.now())).toBe(false);
   });
 
   it("four processes share a directory: each command is sent once, and what a killed one left is sent by another", async () => {

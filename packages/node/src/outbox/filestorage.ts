@@ -212,7 +212,7 @@ class FileStorage implements OutboxStorage {
         if (cause.code !== "ENOENT") throw cause;
         return mkdir(this.directory, { recursive: true, mode: 0o700 }).then((): string[] => []);
       });
-      await this.segments.look(names, since, !(await this.sender.hasPassed()));
+      await this.segments.look(names, since, !(await this.sender.hasPassed(since)));
       await this.writers.look(names, since);
       if (this.sender.holds) await this.sender.take();
       await this.segments.persist();

@@ -17,6 +17,9 @@ export class Lease {
   private held: number | undefined;
   /** The last one that was. */
   private mine = 0;
+  /** When we took that one, by `performance.now()`; and whether others have sent between it and the one before that was ours. */
+  private taken = 0;
+  private between = false;
   private checked = 0;
 
   constructor(directory: string, me: Owner) {
@@ -49,9 +52,17 @@ export class Lease {
     return this.make(latest + 1, generations);
   }
 
-  /** Whether another process has sent since this one did. */
-  async hasPassed(): Promise<boolean> {
-    return ((await this.generations()).at(-1) ?? 0) > this.mine;
+  /**
+   * Whether another process has sent since this one last looked at the directory while it was the one that sends.
+   *
+   * @param since when the listing of the directory was begun that is looked at now, by `performance.now()`
+   */
+  async hasPassed(since: number): Promise<boolean> {
+    if (((await this.generations()).at(-1) ?? 0) > this.mine) return true;
+    const { between } = this;
+    // Once what they have sent is known to be gone. A listing from before may still have it.
+    if (since > this.taken) this.between = false;
+    return between;
   }
 
   /** Let another process send. */
@@ -74,23 +85,31 @@ export class Lease {
       if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
       throw error;
     }
+    this.between ||= generation !== this.mine + 1;
     this.held = generation;
     this.mine = generation;
     this.checked = performance.now();
+    this.taken = this.checked;
     await Promise.allSettled(before.map((old) => unlink(this.path(old))));
     return true;
   }
 
   private async generations(): Promise<number[]> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    const names = await readdir(this.directory);
-    const found = names
-      .filter((name) => /^\d{1,15}$/.test(name))
-      .map(Number)
-      .sort((a, b) => a - b);
+    let found = await this.listed();
+    // One is made and the one before removed while the directory is read: it may show neither.
+    if (found.length === 0 && this.mine > 0) found = await this.listed();
     // Somebody has deleted the directory: counting begins anew, for everybody.
     if (found.length === 0) this.mine = 0;
     return found;
+  }
+
+  private async listed(): Promise<number[]> {
+    const names = await readdir(this.directory);
+    return names
+      .filter((name) => /^\d{1,15}$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
   }
 
   private async isTaken(generation: number): Promise<boolean> {
