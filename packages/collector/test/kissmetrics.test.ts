@@ -74,9 +74,9 @@ describe("what comes by the kissmetrics transport is what comes by /v1/commands,
   );
   const history = fc.record({
     stems: fc.array(text(30), { minLength: 5, maxLength: 5 }),
-    acts: fc.array(act, { maxLength: 40, size: "max" }),
+    acts: fc.array(act, { maxLength: 25, size: "max" }),
   });
-  const histories = fc.array(history, { minLength: 8, maxLength: 8 });
+  const histories = fc.array(history, { minLength: 6, maxLength: 6 });
 
   it("people, names, values, times", async () => {
     let second = 1_700_000_000;
