@@ -2,6 +2,7 @@ import { KmError, type Outbox, type OutboxStats } from "@kmkit/core";
 import type { Context, Hono } from "hono";
 import type { Parts } from "./app.ts";
 import { type Failed, failed } from "./failed.ts";
+import { lineStream } from "./linestream.ts";
 import { addStatus, setAside } from "./status.ts";
 
 /** How long a read waits for what was acknowledged before it to be stored, in ms. */
@@ -44,7 +45,7 @@ export function addReads(app: Hono, parts: Parts): void {
     const id = product(context);
     if (id === undefined) return unknown(context);
     await behindOf(context);
-    return context.body(streamOf(store.export(id)), 200, { "content-type": "application/x-ndjson" });
+    return context.body(lineStream(store.export(id)), 200, { "content-type": "application/x-ndjson" });
   });
 
   addStatus(app, parts);
@@ -57,27 +58,4 @@ async function catchUp(outbox: Outbox, ms: number): Promise<number> {
   await outbox.flush(ms);
   // Those that came meanwhile wait behind them.
   return Math.max(0, before.kept - (done(outbox.stats()) - done(before)));
-}
-
-/** Lines as a stream that reads on only as fast as the client takes them. */
-function streamOf(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
-  const iterator = lines[Symbol.asyncIterator]();
-  return new ReadableStream({
-    async pull(controller) {
-      const texts: string[] = [];
-      while (texts.length < 500) {
-        const { done, value } = await iterator.next();
-        if (done === true) {
-          if (texts.length > 0) controller.enqueue(Buffer.from(texts.join("")));
-          controller.close();
-          return;
-        }
-        texts.push(`${value}\n`);
-      }
-      controller.enqueue(Buffer.from(texts.join("")));
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
 }

@@ -123,15 +123,16 @@ export class RequestVisitor<Native> {
 
   private carry(): Answered {
     this.look();
-    this.session.ask();
     if (this.wish === "prefetch") return "none";
     if (this.consent === false) {
       if (hasCookies(this.exchange.header("cookie"))) this.put(undefined);
       return "none";
     }
-    const named = typeof this.session.name === "string";
     const page = this.page;
-    if ((!named && !page && !this.write) || this.isLeftOut()) return "none";
+    // Whoever it is: without a cookie only a page load or a command gives one. Most answers of an API end here.
+    if (!this.known && !page && !this.write) return "none";
+    this.session.ask();
+    if ((typeof this.session.name !== "string" && !page && !this.write) || this.isLeftOut()) return "none";
     this.session.hintIfNeverNull(page && this.pair !== undefined && this.pair.claim !== FREE);
     this.decide(false);
     if (!this.write || this.pair === undefined) return "none";
