@@ -9,6 +9,8 @@ const charts = [
     title: "What one recorded command costs a request",
     subtitle: "CPU over the bare app, µs; shorter is better",
     unit: "µs",
+    // What never arrives costs little.
+    arrived: "express-arrived",
   },
   {
     id: "kill",
@@ -40,6 +42,13 @@ function barsOf({ outcome }) {
   return all.filter(({ value }) => Number.isFinite(value)).map(({ name, value }) => ({ name, value: Math.max(0, value) }));
 }
 
+/** What to say of somebody of whose commands not all arrived, in percent. @param {string} name @param {Result | undefined} delivery */
+function shareOf(name, delivery) {
+  const figure = delivery?.outcome.rivals?.[name];
+  const share = figure === undefined ? 100 : median(figure);
+  return share < 99 ? ` (${short(share)} % arrived)` : "";
+}
+
 /**
  * A picture for a README: bars of ours beside floor and rivals. It takes its colours from the reader's light or dark scheme.
  *
@@ -54,9 +63,10 @@ export function picture(results, footer) {
     y += down;
     out.push(`<text class="${kind}" x="16" y="${y}">${markup(text)}</text>`);
   };
-  for (const { id, title, subtitle, unit } of charts) {
+  for (const { id, title, subtitle, unit, arrived } of charts) {
     const result = results.find(({ row, failed }) => row.id === id && failed === undefined);
     const bars = result === undefined ? [] : barsOf(result);
+    const delivery = arrived === undefined ? undefined : results.find(({ row, failed }) => row.id === arrived && failed === undefined);
     if (bars.length === 0) continue;
     const most = Math.max(...bars.map(({ value }) => value), 1e-9);
     const scale = (WIDTH - LEFT - 96) / most;
@@ -72,7 +82,7 @@ export function picture(results, footer) {
       out.push(
         `<text class="label ${kind}-text" x="${LEFT - 10}" y="${middle}" text-anchor="end">${markup(label)}</text>`,
         `<rect class="${kind}" x="${LEFT}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2"/>`,
-        `<text class="value ${kind}-text" x="${(LEFT + width + 8).toFixed(1)}" y="${middle}">${markup(`${short(value)}${unit === "" ? "" : ` ${unit}`}`)}</text>`,
+        `<text class="value ${kind}-text" x="${(LEFT + width + 8).toFixed(1)}" y="${middle}">${markup(`${short(value)}${unit === "" ? "" : ` ${unit}`}${shareOf(name, delivery)}`)}</text>`,
       );
       y += BAR + GAP;
     }

@@ -193,6 +193,17 @@ it("draws what was measured, and says so where that is nothing", async () => {
   expect(picture([], "footer")).toContain("Nothing of what the picture shows was measured.");
   const [row] = await rowsOf("kill");
   if (row === undefined) throw new Error("no such row");
+  const cost = {
+    row: { ...row, id: "express-cpu" },
+    outcome: { ours: [20], floor: [5], rivals: { lossy: [9], true: [30] }, reached: true },
+    seconds: 1,
+  };
+  const arrived = {
+    row: { ...row, id: "express-arrived" },
+    outcome: { ours: [100], rivals: { lossy: [3], true: [99.9] }, reached: true },
+    seconds: 1,
+  };
+  expect(picture([cost, arrived], "footer").match(/\([^)]*arrived\)/g)).toEqual(["(3 % arrived)"]);
   const drawing = picture([{ row, outcome: { ours: [0], floor: [40], rivals: { "<b>": [100] }, reached: true }, seconds: 1 }], "footer");
   expect(drawing).toContain("&lt;b&gt;");
   expect(drawing.match(/<rect class="(ours|floor|rival)"/g)).toHaveLength(3);
