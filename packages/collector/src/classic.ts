@@ -120,7 +120,7 @@ export function commandOf(kind: Kind, call: Call, writer: Writer, door: Door): C
   if (canonical !== "") {
     const id = derive("classic event", canonical, product, identity, String(second));
     // A page that guesses what a server is about to say must not be able to say it first: see browserId.
-    if (door.recent.isFirst(writer.kind + id, text)) return { type: "record", id, time, identity, name: event, properties };
+    if (door.recent[writer.kind].isFirst(id, text)) return { type: "record", id, time, identity, name: event, properties };
   }
   return text === "{}"
     ? undefined

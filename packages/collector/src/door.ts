@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type KmCode, KmError, MAX_COMMAND, type Outbox, type Refusal } from "@kmkit/core";
+import type { KeyKind } from "./keyfile.ts";
 import type { Writer } from "./keys.ts";
 import { type Lines, slicesOf } from "./lines.ts";
 import type { Arrived, Audience } from "./live/inbox.ts";
@@ -30,8 +31,8 @@ export interface Door {
   readonly rejected: Readonly<Record<string, number>>;
   /** The same by code and sender. */
   readonly refused: readonly Refused[];
-  /** The classic events that came last. */
-  readonly recent: RecentEvents;
+  /** The classic events that came last, by the kind of key that brought them. */
+  readonly recent: Readonly<Record<KeyKind, RecentEvents>>;
   /** Why commands could not be kept some seconds ago, if so. */
   readonly hindrance: KmError | undefined;
 }
@@ -79,7 +80,7 @@ class Company {
 }
 
 class CommandDoor implements Door {
-  readonly recent: RecentEvents = new RecentEvents();
+  readonly recent: Readonly<Record<KeyKind, RecentEvents>> = { server: new RecentEvents(), browser: new RecentEvents() };
   private readonly refusals = new Refusals();
   private readonly outbox: Outbox;
   private readonly register: NameRegister;
@@ -168,7 +169,8 @@ class CommandDoor implements Door {
     const error = await kept;
     if (error !== undefined) {
       this.refusals.note(error.code, rows.length);
-      this.recent.clear();
+      this.recent.server.clear();
+      this.recent.browser.clear();
     }
     for (const [product, commands] of company.told) this.live?.tell(arrivedOf(product, commands, error));
     return error;

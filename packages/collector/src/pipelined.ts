@@ -27,10 +27,14 @@ export class Pipelined {
     if (this.pipelines) this.last = performance.now();
   }
 
-  /** Its answer is there to be written: now, where nobody sends a call before the one in front of it is answered. */
-  answer(write: () => void): void {
+  /** Whether its answer may be written now: nobody here sends a call before the one in front of it is answered. Otherwise {@link Pipelined.hold} it. */
+  answered(): boolean {
     this.waiting -= 1;
-    if (!this.pipelines) return write();
+    return !this.pipelines;
+  }
+
+  /** Writes an answer when the connection brings no more. */
+  hold(write: () => void): void {
     heldNow += 1;
     this.held.push(write);
     if (heldNow >= MOST_HELD) this.release();

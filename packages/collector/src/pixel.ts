@@ -55,7 +55,9 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
 }
 
 function send(response: ServerResponse, error?: KmError, last = false): void {
-  pipelinedOn(response.req.socket).answer(() => write(response, error, last));
+  const calls = pipelinedOn(response.req.socket);
+  if (calls.answered()) write(response, error, last);
+  else calls.hold(() => write(response, error, last));
 }
 
 function write(response: ServerResponse, error: KmError | undefined, last: boolean): void {

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 
-/** How many events are remembered at the least: those of a second on a busy day. */
-const REMEMBERED = 30_000;
+/** How many events are remembered at the least: those of some seconds on a busy day. */
+const REMEMBERED = 8000;
 
 /**
  * The classic events that came last, by id, each with the properties of the call that came first. Calls of the same person, event and second are one

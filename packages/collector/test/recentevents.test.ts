@@ -22,11 +22,11 @@ it("where the first call may not have been kept, the next one is the event", () 
   expect(recent.isFirst("a", '{"Plan":"Pro"}')).toBe(true);
 });
 
-it("the last thirty thousand are remembered, and not ever more", () => {
+it("the last eight thousand are remembered, and not ever more", () => {
   const recent = new RecentEvents();
   recent.isFirst("old", "{}");
-  for (let n = 0; n < 30_000; n++) recent.isFirst(`event ${n}`, "{}");
+  for (let n = 0; n < 8000; n++) recent.isFirst(`event ${n}`, "{}");
   expect(recent.isFirst("old", "other")).toBe(false);
-  for (let n = 0; n < 60_000; n++) recent.isFirst(`later ${n}`, "{}");
+  for (let n = 0; n < 16_000; n++) recent.isFirst(`later ${n}`, "{}");
   expect(recent.isFirst("old", "other")).toBe(true);
 });
