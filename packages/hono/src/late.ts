@@ -19,9 +19,8 @@ export function lateHeaders(outgoing: Outgoing): (name: string, value: string) =
   const late: [name: string, value: string][] = [];
   const { writeHead } = outgoing;
   outgoing.writeHead = function (this: Outgoing, status, ...rest) {
-    const headers = rest.at(-1);
-    const given = typeof headers === "object" && headers !== null && !Array.isArray(headers) ? (headers as Headers) : undefined;
-    if (late.length > 0 && given !== undefined) rest[rest.length - 1] = merged(given, late.splice(0), this);
+    const given = late.length > 0 ? headersOf(rest.at(-1)) : undefined;
+    if (given !== undefined) rest[rest.length - 1] = merged(given, late.splice(0), this);
     for (const [name, value] of late.splice(0)) {
       if (name === "set-cookie") this.appendHeader(name, value);
       else this.setHeader(name, value);
@@ -29,6 +28,19 @@ export function lateHeaders(outgoing: Outgoing): (name: string, value: string) =
     return writeHead.call(this, status, ...rest);
   };
   return (name, value) => void late.push([name, value]);
+}
+
+/** The headers that `writeHead` is given, if any: by name, as a list of pairs, or as a flat list. */
+function headersOf(given: unknown): Headers | undefined {
+  if (typeof given !== "object" || given === null) return undefined;
+  if (!Array.isArray(given)) return given as Headers;
+  const out: Record<string, Headers[string]> = {};
+  const flat: Headers[string][] = Array.isArray(given[0]) ? given.flat() : given;
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const [name, value] = [String(flat[at]), flat[at + 1] as Headers[string]];
+    out[name] = out[name] === undefined ? value : [...linesOf(out[name]), ...linesOf(value)];
+  }
+  return out;
 }
 
 /** What `writeHead` is given takes the place of what was set before, so the lines of all cookies have to be in it: also those set beneath. */
