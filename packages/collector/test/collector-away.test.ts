@@ -98,6 +98,9 @@ describe("while the store is away", () => {
       expect([pixel.status, pixel.headers.get("content-type"), pixel.headers.get("retry-after")]).toEqual([503, "image/gif", "2"]);
       expect(Buffer.from(await pixel.arrayBuffer()).toString("latin1")).toMatch(/^GIF89a/);
     }
+    // What could not be kept is not remembered as said either: another call of that event is the event, and not only its properties.
+    const bought = `${url}/e?_k=local&_p=buyer&_n=Bought&_t=${Math.floor(Date.now() / 1000) - 60}&_d=1`;
+    expect((await fetch(`${bought}&v=${"y".repeat(8000)}`)).status).toBe(503);
     // What will never be taken must not be held.
     expect((await fetch(`${url}/e?_k=local&_n=x`)).status).toBe(200);
     const batch = {
@@ -114,6 +117,8 @@ describe("while the store is away", () => {
     away = false;
     await get(`${url}/v1/people/nobody`);
     expect((await post(url, body())).status).toBe(200);
+    expect((await fetch(`${bought}&Plan=Pro`)).status).toBe(200);
+    expect((await get(`${url}/v1/people/buyer`)).json.events).toMatchObject([{ name: "Bought", properties: { Plan: "Pro" } }]);
     expect(await get(`${url}/readyz`)).toMatchObject({ status: 200, json: { ready: true } });
   });
 });

@@ -365,26 +365,30 @@ describe("a running collector", () => {
     expect((await get(`${running.url}/v1/people/after?product=shop`, admin)).status).toBe(404);
   });
 
-  it("refuses a body that was on its way when its key was revoked", async () => {
-    const { key, id } = await createKey(at, shop);
-    await answers(key, 200);
-    const who = somebody();
-    let finish = () => {};
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        controller.enqueue(Buffer.from(record(who, "x")));
-        finish = () => controller.close();
-      },
-    });
-    const slow = running.collector.fetch(
-      new Request(`${running.url}/v1/commands`, { method: "POST", headers: bearer(key), body, duplex: "half" } as RequestInit),
-    );
-    await revokeKey(at, id);
-    await answers(key, 401);
-    finish();
-    expect((await slow).status).toBe(401);
-    expect((await get(`${running.url}/v1/people/${who}?product=shop`, admin)).status).toBe(404);
-  });
+  it.each(["/v1/commands", "/v1/products/any/tracking/e"])(
+    "refuses a body that was on its way to %s when its key was revoked",
+    async (path) => {
+      const { key, id } = await createKey(at, shop);
+      await answers(key, 200);
+      const who = somebody();
+      let finish = () => {};
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          // One line of JSON, which is a batch of one classic call as well.
+          controller.enqueue(Buffer.from(record(who, "x")));
+          finish = () => controller.close();
+        },
+      });
+      const slow = running.collector.fetch(
+        new Request(running.url + path, { method: "POST", headers: bearer(key), body, duplex: "half" } as RequestInit),
+      );
+      await revokeKey(at, id);
+      await answers(key, 401);
+      finish();
+      expect((await slow).status).toBe(401);
+      expect((await get(`${running.url}/v1/people/${who}?product=shop`, admin)).status).toBe(404);
+    },
+  );
 
   it("takes both keys in the overlap of a rotation, and the old one not a moment longer", async () => {
     const old = await createKey(at, shop);

@@ -40,6 +40,19 @@ describe("a collector with keys", () => {
     expect((await get(`${url}/v1/people/${who}?product=shop`, reader)).status).toBe(404);
   });
 
+  it("counts commands with a key that is not ours, by its first characters", async () => {
+    const counted = async (shown: string) => {
+      const { refused } = (await get(`${url}/v1/status`, reader)).json as { refused: { code: string; key?: string; count: number }[] };
+      return refused.find(({ code, key }) => code === "KM_KEY_REFUSED" && key === shown)?.count ?? 0;
+    };
+    await post(url, record("x", "x"), { authorization: "Bearer unheard-of-key" });
+    await post(url, record("x", "x"), { authorization: "Bearer unheard-of-key" });
+    expect(await counted("unhe…")).toBe(2);
+    const before = await counted("");
+    await post(url, record("x", "x"), { authorization: "" });
+    expect(await counted("")).toBe(before + 1);
+  });
+
   it("refuses commands without an Authorization header at all", async () => {
     const response = await fetch(`${url}/v1/commands`, { method: "POST", body: record("x", "x") });
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([401, "KM_KEY_REFUSED"]);
