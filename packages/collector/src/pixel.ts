@@ -57,7 +57,7 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
 function send(response: ServerResponse, error?: KmError, last = false): void {
   const calls = pipelinedOn(response.req.socket);
   if (calls.answered()) write(response, error, last);
-  else calls.hold(() => write(response, error, last));
+  else calls.hold(() => write(response, error, last), last || !response.shouldKeepAlive);
 }
 
 function write(response: ServerResponse, error: KmError | undefined, last: boolean): void {

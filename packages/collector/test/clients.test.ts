@@ -89,7 +89,7 @@ async function line({ onTestFinished }: TestContext, mishaps: Parameters<typeof 
 
 /** Skips a test whose interpreter is not here. */
 function need(language: Language, { skip }: TestContext): void {
-  const why = missing(language.command);
+  const why = missing(language);
   if (why !== undefined) skip(why);
 }
 

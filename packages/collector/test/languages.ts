@@ -13,6 +13,8 @@ export interface Language {
   /** Its interpreter, as found in the PATH. */
   readonly command: string;
   readonly options?: readonly string[];
+  /** Arguments with which it ends well where the modules are installed that the programs need. */
+  readonly probe?: readonly string[];
 }
 
 export const languages: readonly Language[] = [
@@ -20,17 +22,18 @@ export const languages: readonly Language[] = [
   { name: "PHP", ending: "php", command: "php", options: ["-d", "error_reporting=-1", "-d", "display_errors=stderr"] },
   { name: "Python", ending: "py", command: "python3", options: ["-W", "error"] },
   { name: "JavaScript", ending: "mjs", command: process.execPath },
-  { name: "Perl", ending: "pl", command: "perl" },
-  { name: "curl", ending: "sh", command: "bash", options: ["-u"] },
+  { name: "Perl", ending: "pl", command: "perl", probe: ["-MLWP::UserAgent", "-e", "1"] },
+  { name: "curl", ending: "sh", command: "bash", options: ["-u"], probe: ["-c", "command -v curl"] },
 ];
 
-/** Why a command cannot be run here, if so. In CI it must be there: `.ci/interpreters` installs it. */
-export function missing(command: string): string | undefined {
+/** Why a language's programs cannot be run here, if so. In CI they must: `.ci/interpreters` installs what they need. */
+export function missing({ command, probe }: Pick<Language, "command" | "probe">): string | undefined {
   try {
     execFileSync("sh", ["-c", 'command -v "$0"', command], { stdio: "ignore" });
+    if (probe !== undefined) execFileSync(command, probe, { stdio: "ignore" });
     return undefined;
   } catch {
-    const why = `there is no ${command} here; npm run interpreters installs it`;
+    const why = `${command} or a module that the programs need is not installed; npm run interpreters installs them`;
     if (process.env.CI === "true") throw new Error(why);
     return why;
   }
