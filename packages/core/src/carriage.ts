@@ -58,6 +58,7 @@ function setAside(
 
 /** Asks the transport, but not longer than its time: one that does not heed the signal must not stop delivery for ever. */
 async function ask(batch: Batch, { transport, timeout, closing, report }: Carriage): Promise<Verdict> {
+  if (closing.aborted) return { type: "retry", code: "KM_COLLECTOR_UNREACHABLE", detail: "the outbox was closed" };
   const abort = new AbortController();
   let end = () => {};
   let stop = () => {};

@@ -3,6 +3,7 @@ import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Put } from "./gathering.ts";
 import { Intake } from "./intake.ts";
+import { isolate, STUCK, STUCK_AGAIN } from "./isolation.ts";
 import type { Flushed, Observe, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
@@ -42,6 +43,8 @@ class DeliveringOutbox implements Outbox {
   private readonly intake: Intake;
   private fault: string | undefined;
   private failures = 0;
+  /** How many of them in a row make a batch be looked into. */
+  private patience = STUCK;
   private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
@@ -122,7 +125,8 @@ class DeliveringOutbox implements Outbox {
         const few = probing ? commands === 0 : commands < batchCommands && bytes < batchBytes;
         if (!first && this.done >= this.goal && few) return;
         probing = this.failures > 0 || this.done === 0;
-        const held = await this.storage.head(probing ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
+        const stuck = this.failures >= this.patience;
+        const held = await this.storage.head(probing && !stuck ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
         if (held.length === 0) {
           // Another process was quicker, or it holds what we counted: look again, but not in a circle.
           this.notBefore = performance.now() + OTHER_SENDS;
@@ -130,7 +134,7 @@ class DeliveringOutbox implements Outbox {
         }
         const letters: DeadLetter[] = [];
         const start = performance.now();
-        const waits = await carry(held, {
+        const waits = await (stuck ? isolate : carry)(held, {
           ...this.limits,
           transport: this.transport,
           closing: this.closing.signal,
@@ -139,6 +143,7 @@ class DeliveringOutbox implements Outbox {
         });
         if (waits !== undefined) return this.pause(waits);
         const ms = performance.now() - start;
+        if (stuck && letters.length > 0) this.patience = STUCK_AGAIN;
         this.failures = 0;
         // Also what an earlier process has noted.
         if (this.fault !== undefined || this.done === 0) this.storage.note(undefined);

@@ -84,7 +84,7 @@ class Memory {
     if (this.outcomes.size > most) this.outcomes.delete(this.outcomes.keys().next().value as string);
   }
 
-  /** Who puts a refused one into the outbox again wants it to be tried again. */
+  /** That one is asked for again, whatever became of it. */
   forget(id: string): void {
     this.outcomes.delete(id);
   }
@@ -111,6 +111,8 @@ class Round {
       if (command instanceof KmError) this.refused.push({ index, code: command.code, message: command.message });
       else this.commands.push({ ...command, index });
     }
+    // Whoever hands over a single one wants the receiver's word on it.
+    if (this.commands.length === 1) known.forget((this.commands[0] as Numbered).id);
   }
 
   async run(): Promise<Verdict> {
