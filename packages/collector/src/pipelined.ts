@@ -1,30 +1,36 @@
 import type { Socket } from "node:net";
 
-/** Most answers that are held back at a time, over all connections: each holds its request in memory. */
-const MOST_HELD = 20_000;
+/** Most bytes of requests whose answers are held back at a time, over all connections; beyond it the connection that holds most gets its answers. */
+const MOST_BYTES = 64 << 20;
+/** What a request takes up besides its texts, in bytes. */
+const REQUEST = 2048;
 /**
  * How long a connection on which calls come one behind the other must have been quiet before their answers are written, in ms. A sender falls silent
  * in the middle for as long as a packet takes there and back, and for 200 ms where one was lost or our side could take no more.
  */
 const QUIET = 500;
+/** How long an answer is held back at most, in ms: whoever sends without a pause and reads may be waiting for it. */
+const LONGEST = 5000;
 
-/** How many are held back. */
-let heldNow = 0;
+/** The connections that hold answers back, and how many bytes they hold. */
+const holding = new Map<Pipelined, number>();
+let heldBytes = 0;
 
 /**
  * The calls of one connection that have no answer yet. Some clients write thousands of calls into a connection, read no answer, and close it. An
  * answer that reaches one of them before that costs what it has not sent yet: a system that closes a connection with something unread on it resets
  * it (RFC 2525 §2.17). An answer written after that costs what has arrived and was not read yet: Node drops it. So where calls come one behind the
- * other, their answers wait until the connection brings no more: it has ended, its last call said so, or it has been quiet for half a second.
+ * other, their answers wait until the connection brings no more: it has ended, its last call said so, or it has been quiet for half a second. Only the
+ * first ones: who goes on after that reads them, or is reset anyway.
  */
 export class Pipelined {
   private waiting = 0;
   /** A call has come before the one in front of it was answered. */
   private pipelines = false;
-  /** No more calls come. */
+  /** Nothing is held back any more. */
   private over = false;
   private last = 0;
-  private looks = false;
+  private since = 0;
   private held: (() => void)[] = [];
   private readonly socket: Pick<Socket, "once">;
 
@@ -37,9 +43,9 @@ export class Pipelined {
     this.waiting += 1;
     if (this.waiting > 1 && !this.pipelines) {
       this.pipelines = true;
-      this.socket.once("end", () => this.end()).once("close", () => this.end());
+      this.socket.once("end", () => this.release()).once("close", () => this.release());
     }
-    if (this.pipelines) this.last = performance.now();
+    if (this.pipelines && !this.over) this.last = performance.now();
   }
 
   /** Whether its answer may be written now: nobody here sends a call before the one in front of it is answered. Otherwise {@link Pipelined.hold} it. */
@@ -48,25 +54,30 @@ export class Pipelined {
     return !this.pipelines || this.over;
   }
 
-  /** Writes an answer when the connection brings no more; `final`: the call asked for the connection to be closed behind it. */
-  hold(write: () => void, final = false): void {
-    heldNow += 1;
+  /**
+   * Writes an answer when the connection brings no more.
+   *
+   * @param size how long the texts of its request are
+   * @param final the call asked for the connection to be closed behind it
+   */
+  hold(write: () => void, size: number, final = false): void {
     this.held.push(write);
-    if (final) this.end();
-    else if (heldNow >= MOST_HELD) this.release();
-    else if (!this.looks) this.releaseWhenQuiet(QUIET);
-  }
-
-  private end(): void {
-    this.over = true;
-    this.release();
+    if (final) return this.release();
+    if (this.held.length === 1) {
+      this.since = performance.now();
+      this.releaseWhenQuiet(QUIET);
+    }
+    const bytes = REQUEST + size;
+    heldBytes += bytes;
+    holding.set(this, (holding.get(this) ?? 0) + bytes);
+    if (heldBytes > MOST_BYTES) largest()?.release();
   }
 
   private releaseWhenQuiet(ms: number): void {
-    this.looks = true;
     const look = () => {
-      this.looks = false;
-      const left = this.last + QUIET - performance.now();
+      const now = performance.now();
+      const left = Math.min(this.last + QUIET, this.since + LONGEST) - now;
+      if (this.over) return;
       if (left > 0) this.releaseWhenQuiet(left);
       else this.release();
     };
@@ -75,11 +86,19 @@ export class Pipelined {
   }
 
   private release(): void {
+    this.over = true;
+    heldBytes -= holding.get(this) ?? 0;
+    holding.delete(this);
     const { held } = this;
     this.held = [];
-    heldNow -= held.length;
     for (const write of held) write();
   }
+}
+
+function largest(): Pipelined | undefined {
+  let most: Pipelined | undefined;
+  for (const [one, bytes] of holding) if (most === undefined || bytes > (holding.get(most) ?? 0)) most = one;
+  return most;
 }
 
 const key: unique symbol = Symbol("kmkit.pipelined");

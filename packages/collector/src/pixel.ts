@@ -46,18 +46,21 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
       pipelinedOn(request.socket).call();
       if (method === "POST") return void call(target.kind, target.query, response, request).catch(failed);
       const kept = classicCall(target.kind, target.query, access, door);
-      if (kept === undefined) send(response);
+      // Not at once: what the next call in the same packet shows must be known before.
+      if (kept === undefined) setImmediate(send, response);
       else void kept.then((error) => send(response, error), failed);
     } catch (cause) {
-      failed(cause);
+      setImmediate(failed, cause);
     }
   };
 }
 
 function send(response: ServerResponse, error?: KmError, last = false): void {
-  const calls = pipelinedOn(response.req.socket);
-  if (calls.answered()) write(response, error, last);
-  else calls.hold(() => write(response, error, last), last || !response.shouldKeepAlive);
+  const { req } = response;
+  const calls = pipelinedOn(req.socket);
+  if (calls.answered()) return write(response, error, last);
+  const size = req.rawHeaders.reduce((sum, text) => sum + text.length, (req.url ?? "").length);
+  calls.hold(() => write(response, error, last), size, last || !response.shouldKeepAlive);
 }
 
 function write(response: ServerResponse, error: KmError | undefined, last: boolean): void {

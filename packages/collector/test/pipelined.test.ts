@@ -10,14 +10,14 @@ interface Connection {
 }
 
 /** Calls that come one behind the other on a connection, each answered at once. */
-function pipelined(count: number, final = false): Connection {
+function pipelined(count: number, { final = false, size = 100 } = {}): Connection {
   const socket = new Socket();
   const connection = new Pipelined(socket);
   const written: number[] = [];
   for (let n = 0; n < count; n++) connection.call();
   for (let n = 0; n < count; n++) {
     if (connection.answered()) written.push(n);
-    else connection.hold(() => written.push(n), final && n + 1 === count);
+    else connection.hold(() => written.push(n), size, final && n + 1 === count);
   }
   return { socket, connection, written };
 }
@@ -35,17 +35,11 @@ it("a call that comes alone is answered at once, however many there are", () => 
 });
 
 it("calls that come one behind the other are answered in their order, when the connection is quiet", async () => {
-  const { connection, written } = pipelined(3);
-  expect(written).toEqual([]);
-  // Also the next one on it, though it comes alone.
+  const { connection, written } = pipelined(2);
   connection.call();
-  expect(connection.answered()).toBe(false);
-  await new Promise<void>((resolve) =>
-    connection.hold(() => {
-      expect(written).toEqual([0, 1, 2]);
-      resolve();
-    }),
-  );
+  expect([connection.answered(), written]).toEqual([false, []]);
+  await new Promise<void>((resolve) => connection.hold(resolve, 100));
+  expect(written).toEqual([0, 1]);
 });
 
 it("quiet is half a second without a call", async () => {
@@ -56,6 +50,28 @@ it("quiet is half a second without a call", async () => {
   await vi.advanceTimersByTimeAsync(450);
   expect(written).toEqual([]);
   await vi.advanceTimersByTimeAsync(100);
+  expect(written).toEqual([0, 1]);
+});
+
+it("whoever goes on after the first answers has them at once", async () => {
+  vi.useFakeTimers();
+  const { connection, written } = pipelined(2);
+  await vi.advanceTimersByTimeAsync(600);
+  expect(written).toEqual([0, 1]);
+  for (let n = 0; n < 3; n++) connection.call();
+  expect([connection.answered(), connection.answered(), connection.answered()]).toEqual([true, true, true]);
+});
+
+it("whoever is never quiet has the answers after five seconds", async () => {
+  vi.useFakeTimers();
+  const { connection, written } = pipelined(2);
+  for (let ms = 0; ms < 4900; ms += 100) {
+    connection.call();
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(written).toEqual([]);
+  connection.call();
+  await vi.advanceTimersByTimeAsync(200);
   expect(written).toEqual([0, 1]);
 });
 
@@ -72,24 +88,21 @@ it.each(["end", "close"])("at the connection's %s the answers are written withou
 
 it("behind a call that asks for the connection to be closed nothing is waited for", () => {
   vi.useFakeTimers();
-  const { connection, written } = pipelined(3, true);
+  const { connection, written } = pipelined(3, { final: true });
   expect(written).toEqual([0, 1, 2]);
   connection.call();
   expect(connection.answered()).toBe(true);
 });
 
-it("no more than 20,000 answers are held back at a time, over all connections", async () => {
-  const first = pipelined(12_000);
-  const second = pipelined(12_000);
-  expect([first.written.length, second.written.length]).toEqual([0, 8000]);
-  const others = [first, second].map(
-    ({ connection }) =>
-      new Promise<void>((resolve) => {
-        connection.call();
-        expect(connection.answered()).toBe(false);
-        connection.hold(resolve);
-      }),
-  );
-  await Promise.all(others);
-  expect([first.written.length, second.written.length]).toEqual([12_000, 12_000]);
+it("no more than 64 MB of requests are held back; beyond that the connection that holds most has its answers", () => {
+  vi.useFakeTimers();
+  const few = pipelined(1000);
+  const large = pipelined(500, { size: 100_000 });
+  expect([few.written.length, large.written.length]).toEqual([0, 0]);
+  const more = pipelined(7000);
+  expect([few.written.length, large.written.length, more.written.length]).toEqual([0, 500, 0]);
+  // What was given back counts no more.
+  const again = pipelined(400, { size: 100_000 });
+  expect([few.written.length, again.written.length, more.written.length]).toEqual([0, 0, 0]);
+  for (const { socket } of [few, again, more]) socket.emit("close");
 });

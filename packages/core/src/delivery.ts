@@ -3,7 +3,7 @@ import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Put } from "./gathering.ts";
 import { Intake } from "./intake.ts";
-import { isolate, STUCK, STUCK_AGAIN } from "./isolation.ts";
+import { Isolation } from "./isolation.ts";
 import type { Flushed, Observe, Outbox, OutboxLimits, OutboxStats, Transport } from "./outbox.ts";
 import { Progress } from "./progress.ts";
 import type { DeadLetter, OutboxStorage } from "./storage.ts";
@@ -43,8 +43,7 @@ class DeliveringOutbox implements Outbox {
   private readonly intake: Intake;
   private fault: string | undefined;
   private failures = 0;
-  /** How many of them in a row make a batch be looked into. */
-  private patience = STUCK;
+  private readonly isolation: Isolation;
   private ended: Promise<Flushed> | undefined;
   private readonly closing = new AbortController();
   private running: Promise<void> | undefined;
@@ -60,6 +59,7 @@ class DeliveringOutbox implements Outbox {
     this.transport = transport;
     this.limits = limits;
     this.report = report;
+    this.isolation = new Isolation(limits.patience);
     this.intake = new Intake(storage, limits, report, observe, () => this.kept());
     storage.watch({
       found: () => this.wake(0),
@@ -125,8 +125,10 @@ class DeliveringOutbox implements Outbox {
         const few = probing ? commands === 0 : commands < batchCommands && bytes < batchBytes;
         if (!first && this.done >= this.goal && few) return;
         probing = this.failures > 0 || this.done === 0;
-        const stuck = this.failures >= this.patience;
-        const held = await this.storage.head(probing && !stuck ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
+        const { due } = this.isolation;
+        const held = due
+          ? await this.storage.head(2 * batchCommands, 8 * batchBytes)
+          : await this.storage.head(probing ? Math.min(PROBE, batchCommands) : batchCommands, batchBytes);
         if (held.length === 0) {
           // Another process was quicker, or it holds what we counted: look again, but not in a circle.
           this.notBefore = performance.now() + OTHER_SENDS;
@@ -134,21 +136,18 @@ class DeliveringOutbox implements Outbox {
         }
         const letters: DeadLetter[] = [];
         const start = performance.now();
-        const waits = await (stuck ? isolate : carry)(held, {
-          ...this.limits,
-          transport: this.transport,
-          closing: this.closing.signal,
-          report: this.report,
-          letters,
-        });
+        const { transport, report } = this;
+        const carriage = { ...this.limits, transport, closing: this.closing.signal, report, letters };
+        const waits = due ? await this.isolation.carry(held, carriage) : await carry(held, carriage);
         if (waits !== undefined) return this.pause(waits);
+        const unkept = letters.length > 0 ? await this.storage.setAside(letters).then(() => undefined, String) : undefined;
+        if (unkept !== undefined) return this.pause({ type: "retry", code: "KM_OUTBOX_UNWRITABLE", detail: unkept });
         const ms = performance.now() - start;
-        if (stuck && letters.length > 0) this.patience = STUCK_AGAIN;
         this.failures = 0;
+        this.isolation.passed();
         // Also what an earlier process has noted.
         if (this.fault !== undefined || this.done === 0) this.storage.note(undefined);
         this.fault = undefined;
-        if (letters.length > 0) await this.storage.setAside(letters);
         // Counted in the same moment in which the storage counts it no more: whoever flushes now must find it in one of the two.
         const removed = this.storage.remove(held);
         const count = held.reduce((sum, entry) => sum + entry.count, 0);
@@ -168,6 +167,7 @@ class DeliveringOutbox implements Outbox {
   private pause({ after, code, detail }: Verdict & { type: "retry" }): void {
     this.notBefore = performance.now() + (after ?? backoff(this.failures));
     this.failures = Math.min(this.failures + 1, 16);
+    this.isolation.failed();
     this.observe?.({ type: "fault", code, detail });
     const fault = detail === undefined ? code : `${code}: ${detail}`;
     // Once an outage, however many tries it takes.

@@ -87,6 +87,8 @@ export interface OutboxLimits {
   readonly eager?: boolean;
   /** How long a transport may take, in ms. */
   readonly timeout: number;
+  /** After how long without a success a batch is searched for commands that are never taken, in ms. Default: never. */
+  readonly patience?: number;
 }
 
 /** A client's limits: a batch is 500 commands, 256 KB or 100 ms; what is put is on its way to the disk within 5 ms. */
@@ -97,4 +99,5 @@ export const clientLimits: OutboxLimits = {
   gather: 5,
   linger: 100,
   timeout: 10_000,
+  patience: 300_000,
 };

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clientLimits, createReporter, type KmError } from "@kmkit/core";
+import { clientLimits, createOutbox, createReporter, type KmError, type Transport } from "@kmkit/core";
 import { type Receiver, startChild, startReceiver } from "@kmkit/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createKm, fileStorage } from "../src/index.ts";
+import { createKm, deadLetters, fileStorage } from "../src/index.ts";
 import { Lease } from "../src/outbox/lease.ts";
 import { newOwner } from "../src/outbox/owner.ts";
 
@@ -184,6 +184,31 @@ describe("the durable outbox", () => {
     expect(storage.waiting()).toMatchObject({ commands: 0, bytes: 0 });
     expect(lost).toEqual([5]);
     await storage.close();
+  });
+
+  it("a command that is never taken, alone in the first of its files, is set aside, and what is in those behind it goes on", async () => {
+    const limits = { ...clientLimits, linger: 1, patience: 0 };
+    const reporter = createReporter({ development: false, print: () => {}, onError: (error) => void errors.push(error) });
+    const storage = fileStorage(directory, reporter, { ...limits, spare: 0 });
+    const taken: string[] = [];
+    const transport: Transport = async ({ lines }) => {
+      if (lines.includes("0")) return { type: "retry", code: "KM_KEY_REFUSED", after: 1, detail: "status 403" };
+      taken.push(...lines);
+      return { type: "accepted" };
+    };
+    const outbox = createOutbox(storage, transport, limits, reporter.report);
+    await outbox.put(["0"]);
+    // The next one is full by itself.
+    const others = Array.from({ length: 1000 }, (_, n) => String(n + 1));
+    await outbox.put(others.slice(0, 500));
+    await outbox.put(others.slice(500));
+    await vi.waitFor(() => expect(outbox.stats()).toMatchObject({ sent: 1000, kept: 0, refused: { KM_REJECTED: 1 } }), 10_000);
+    expect(new Set(taken)).toEqual(new Set(others));
+    expect(codes()).toEqual(["KM_KEY_REFUSED", "KM_REJECTED"]);
+    await outbox.close();
+    expect(await deadLetters(directory)).toMatchObject([
+      { line: "0", code: "KM_REJECTED", detail: "others are taken, this one never: KM_KEY_REFUSED status 403" },
+    ]);
   });
 
   it("one sender at a time: a second process waits, and takes over at once when the first is killed", async () => {
