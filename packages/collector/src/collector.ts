@@ -107,7 +107,7 @@ export async function collectorOn(options: CollectorOptions, materials: Material
   let closing = false;
   const hindrance = (): KmError | undefined => {
     if (closing) return new KmError("KM_COLLECTOR_CLOSING");
-    return outbox.stats().durable ? door.hindrance : new KmError("KM_OUTBOX_MEMORY");
+    return outbox.durable ? door.hindrance : new KmError("KM_OUTBOX_MEMORY");
   };
   const app = createApp({ access, door, live, outbox, store, report: reporter.report, hindrance });
   const sweep = () => store.relink().catch((cause) => reporter.report(new KmError("KM_INTERNAL", "relink", cause)));

@@ -70,6 +70,10 @@ class DeliveringOutbox implements Outbox {
     });
   }
 
+  get durable(): boolean {
+    return this.storage.durable;
+  }
+
   put(lines: readonly string[]): Put {
     return this.intake.put(lines);
   }
@@ -230,7 +234,7 @@ class DeliveringOutbox implements Outbox {
   }
 
   stats(): OutboxStats {
-    return { ...this.intake.counts.stats(this.intake.waiting()), durable: this.storage.durable, fault: this.fault };
+    return { ...this.intake.counts.stats(this.intake.waiting()), durable: this.durable, fault: this.fault };
   }
 }
 

@@ -39,6 +39,8 @@ export interface OutboxStats {
 
 /** The only place where a command waits: bounded, batched, retried, and durable if its storage is. */
 export interface Outbox {
+  /** Whether what waits survives the death of the process. */
+  readonly durable: boolean;
   /** Keep these lines (a command each, as JSON). Settles when they are safe, or with the error for which they were refused; never rejects. */
   put(lines: readonly string[]): Promise<KmError | undefined>;
   /** Make everything put so far safe at once: the process ends. */

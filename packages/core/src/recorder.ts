@@ -38,6 +38,7 @@ export function recorder(): Recorder {
   const flushed = async () => ({ sent: recorded, kept: 0, dropped: 0 });
   const reporter = createReporter({ onError: (error) => errors.push(error), development: true, print: () => {} });
   const outbox: Outbox = {
+    durable: false,
     put,
     spill: () => {},
     refuse: (error, count) => {

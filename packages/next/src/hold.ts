@@ -6,7 +6,7 @@ import { after } from "next/server.js";
  * such thing: there they are on disk as soon as the answer is over.
  */
 export function hold(client: Client, exchange: Exchange, waitUntil: (work: Promise<void>) => void = after): void {
-  if (client.stats().durable) return;
+  if (client.outbox.durable) return;
   const over = new Promise<void>((resolve) => exchange.after(() => resolve()));
   try {
     waitUntil(over.then(() => client.safe()));
