@@ -1,4 +1,4 @@
-import { once } from "../harness/row.js";
+import { once, sized } from "../harness/row.js";
 import { atMost, median, short } from "../harness/statistics.js";
 import { startNext } from "../measures/next.js";
 import { alternate, cpuOver, plan, startWeb } from "../measures/web.js";
@@ -35,7 +35,8 @@ const next = (run) =>
         "next bare": { open: () => startNext("bare") },
         "next km": { open: () => startNext("record") },
       },
-      plan(run),
+      // A thousand requests a second, where the others do ten: it takes as much longer until all is compiled.
+      { ...plan(run), stretches: sized(run, 6, 3, 1), warm: sized(run, 12_000, 4000, 200) },
     );
   });
 

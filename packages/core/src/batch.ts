@@ -79,8 +79,10 @@ export class Batch implements Iterable<Command> {
     this.length = entries.reduce((sum, entry) => sum + entry.count, 0);
   }
 
-  /** The batch as NDJSON, one line a command. */
+  /** The batch as NDJSON, one line a command. They are those that wait in the outbox: do not write into them. */
   get bytes(): Uint8Array<ArrayBuffer> {
+    const [first] = this.entries;
+    if (first !== undefined && this.entries.length === 1) return first.bytes as Uint8Array<ArrayBuffer>;
     const out = new Uint8Array(this.entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
     let at = 0;
     for (const { bytes } of this.entries) {

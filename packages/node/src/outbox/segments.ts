@@ -7,7 +7,7 @@ import { Segment } from "./segment.ts";
 import { lookThrough } from "./soundness.ts";
 
 /** How many bytes of segments are held in memory, to send them without reading them back. */
-const HELD = 4 << 20;
+const HELD = 1 << 20;
 /** Where lines go that are no commands any more. */
 const BROKEN = "broken.ndjson";
 
