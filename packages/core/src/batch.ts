@@ -11,6 +11,16 @@ export interface Entry {
   readonly count: number;
 }
 
+/** How many lines are in some entries. */
+export function countOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** How many bytes they take up. */
+export function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
 /** An entry of these lines. */
 export function entryOf(lines: readonly string[]): Entry {
   // The empty one makes join end the last line, too: what comes out is written once and not put together again.
@@ -76,14 +86,14 @@ export class Batch implements Iterable<Command> {
 
   constructor(entries: readonly Entry[]) {
     this.entries = entries;
-    this.length = entries.reduce((sum, entry) => sum + entry.count, 0);
+    this.length = countOf(entries);
   }
 
   /** The batch as NDJSON, one line a command. They are those that wait in the outbox: do not write into them. */
   get bytes(): Uint8Array<ArrayBuffer> {
     const [first] = this.entries;
     if (first !== undefined && this.entries.length === 1) return first.bytes as Uint8Array<ArrayBuffer>;
-    const out = new Uint8Array(this.entries.reduce((sum, entry) => sum + entry.bytes.length, 0));
+    const out = new Uint8Array(bytesOf(this.entries));
     let at = 0;
     for (const { bytes } of this.entries) {
       out.set(bytes, at);

@@ -1,4 +1,4 @@
-import type { Entry } from "./batch.ts";
+import { bytesOf, countOf } from "./batch.ts";
 import { carry } from "./carriage.ts";
 import { KmError, type Report } from "./errors.ts";
 import type { Put } from "./gathering.ts";
@@ -154,11 +154,11 @@ class DeliveringOutbox implements Outbox {
         this.fault = undefined;
         // Counted in the same moment in which the storage counts it no more: whoever flushes now must find it in one of the two.
         const removed = this.storage.remove(held);
-        const count = held.reduce((sum, entry) => sum + entry.count, 0);
+        const count = countOf(held);
         this.done += count;
         const taken = count - letters.length;
         this.intake.counts.sent += taken;
-        if (taken > 0) this.observe?.({ type: "sent", commands: taken, bytes: sizeOf(held), ms });
+        if (taken > 0) this.observe?.({ type: "sent", commands: taken, bytes: bytesOf(held), ms });
         for (const { code } of letters) this.intake.count(code, 1);
         await removed;
         this.progress.made();
@@ -236,8 +236,4 @@ class DeliveringOutbox implements Outbox {
   stats(): OutboxStats {
     return { ...this.intake.counts.stats(this.intake.waiting()), durable: this.durable, fault: this.fault };
   }
-}
-
-function sizeOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
