@@ -93,12 +93,12 @@ export interface OutboxLimits {
   readonly patience?: number;
 }
 
-/** A client's limits: a batch is 500 commands, 256 KB or 100 ms; what is put is on its way to the disk within 5 ms. */
+/** A client's limits: a batch is 500 commands, 256 KB or 100 ms; what is put is on its way to the disk within 10 ms. */
 export const clientLimits: OutboxLimits = {
   maxBytes: 256 << 20,
   batchCommands: 500,
   batchBytes: 256 << 10,
-  gather: 5,
+  gather: 10,
   linger: 100,
   timeout: 10_000,
   patience: 300_000,
