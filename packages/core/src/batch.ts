@@ -89,7 +89,7 @@ export class Batch implements Iterable<Command> {
     this.length = countOf(entries);
   }
 
-  /** The batch as NDJSON, one line a command. They are those that wait in the outbox: do not write into them. */
+  /** The batch as NDJSON, one line a command. They are those that wait in the outbox: do not write into them, nor transfer them. */
   get bytes(): Uint8Array<ArrayBuffer> {
     const [first] = this.entries;
     if (first !== undefined && this.entries.length === 1) return first.bytes as Uint8Array<ArrayBuffer>;

@@ -9,8 +9,9 @@ const TRIES = 8;
 const SAMPLES = 2;
 /** After how many failures in a row it is asked whether it is still well. */
 const DOUBT = 10;
-/** Most commands of a batch that are never taken by a receiver that is well. Where there are more, it is unwell for all of their kind. */
+/** Most commands, and most of all that are looked into, that a receiver never takes while it is well. Where there are more, it is unwell for their kind. */
 const MOST = 20;
+const MOST_SHARE = 0.1;
 /** In how many looks a command must be found, and how often it is tried in each, to be taken for one that never is. */
 const LOOKS = 3;
 const REPEATS = 3;
@@ -26,8 +27,10 @@ const LONGEST = 300_000;
  */
 export class Isolation {
   private readonly patience: number;
-  /** Since when no batch was taken, by `performance.now()`, and how many tries have failed since. */
-  private since = 0;
+  /** When the next look may be, by `performance.now()`, and how long after it the one behind that: longer each time, since a look asks a lot. */
+  private next = 0;
+  private gap = 0;
+  /** How many tries have failed since a batch was taken. */
   private tries = 0;
   /** In how many looks, one after the other, a command was found. */
   private suspects: ReadonlyMap<string, number> = new Map();
@@ -39,7 +42,9 @@ export class Isolation {
 
   failed(): void {
     this.tries += 1;
-    if (this.tries === 1) this.since = performance.now();
+    if (this.tries > 1) return;
+    this.next = performance.now() + this.patience;
+    this.gap = this.patience / 10;
   }
 
   passed(): void {
@@ -52,16 +57,18 @@ export class Isolation {
    * should have more than one entry, if more waits: what is alone cannot be compared.
    */
   get due(): boolean {
-    return this.tries >= TRIES && this.tries % 2 === 0 && performance.now() >= this.since + this.patience;
+    return this.tries >= TRIES && this.tries % 2 === 0 && performance.now() >= this.next;
   }
 
   /** Carries entries, and sets aside what is never taken. Returns the verdict that makes them wait, or undefined when all is done. */
   async carry(entries: readonly Entry[], carriage: Carriage): Promise<Wait | undefined> {
+    this.next = performance.now() + this.gap;
+    this.gap = Math.min(2 * this.gap, this.patience);
     const parts = entries.map((entry) => new Batch([entry]).lines);
     const lines = parts.flat();
     const control = await findControl(lines, carriage);
     if (typeof control !== "string") return control;
-    const look = new Look(control, carriage);
+    const look = new Look(control, Math.min(MOST, Math.max(1, Math.floor(lines.length * MOST_SHARE))), carriage);
     const unwell = await look.into(parts);
     if (unwell !== undefined) return unwell;
     const { letters, found } = look;
@@ -86,26 +93,30 @@ class Look {
   /** What was not taken while others were. */
   readonly found = new Map<string, Wait>();
   private readonly control: string;
+  private readonly most: number;
   private readonly carriage: Carriage;
 
-  constructor(control: string, carriage: Carriage) {
+  constructor(control: string, most: number, carriage: Carriage) {
     this.control = control;
+    this.most = most;
     this.carriage = carriage;
   }
 
-  /** Carries all that is taken, by halves. Returns the receiver's word where that is unwell. */
-  async into(parts: (readonly string[])[]): Promise<Wait | undefined> {
+  /** Carries all that is taken, oldest first, by halves. Returns the receiver's word where that is unwell. */
+  async into(parts: readonly (readonly string[])[]): Promise<Wait | undefined> {
     const end = performance.now() + LONGEST;
+    const rest = [...parts].reverse();
     let failures = 0;
-    for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+    for (let part = rest.pop(); part !== undefined; part = rest.pop()) {
       const wait = await this.send(part);
       failures = wait === undefined ? 0 : failures + 1;
       if (wait === undefined) continue;
-      if (asks(wait) || this.found.size >= MOST || performance.now() > end) return wait;
+      if (asks(wait) || this.found.size >= this.most || performance.now() > end) return wait;
       const [line = ""] = part;
       const unwell = part.length === 1 ? await this.insist(line, wait) : failures % DOUBT === 0 ? await this.unwell() : undefined;
       if (unwell !== undefined) return unwell;
-      if (part.length > 1) parts.push(...halves(part));
+      const middle = part.length >> 1;
+      if (part.length > 1) rest.push(part.slice(middle), part.slice(0, middle));
     }
     return undefined;
   }
@@ -154,13 +165,6 @@ async function findControl(lines: readonly string[], carriage: Carriage): Promis
 async function attempt(lines: readonly string[], carriage: Carriage): Promise<{ wait: Wait | undefined; letters: DeadLetter[] }> {
   const letters: DeadLetter[] = [];
   return { wait: await carry([entryOf(lines)], { ...carriage, letters, report: () => {} }), letters };
-}
-
-/** In an order that chance decides, for the same reason. */
-function halves(part: readonly string[]): [string[], string[]] {
-  const middle = part.length >> 1;
-  const [first, second] = [part.slice(0, middle), part.slice(middle)];
-  return Math.random() < 0.5 ? [first, second] : [second, first];
 }
 
 /** The receiver itself wants a pause. */

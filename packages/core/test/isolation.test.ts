@@ -80,7 +80,11 @@ it.each([403, 500])("a command that is never taken (%i), while others are, is se
 it("exactly those are set aside, whichever and however many they are", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 100 }), fc.infiniteStream(fc.boolean()), fc.boolean(), async (count, choice, back) => {
-      const bad = new Set(upTo(count - 1).filter((n) => n % 5 === 3 && choice.next().value));
+      const bad = new Set(
+        upTo(count - 1)
+          .filter((n) => (n % 10 === 3 || count < 10) && choice.next().value)
+          .slice(0, Math.max(1, count / 10)),
+      );
       const number = (n: number) => (back ? count - 1 - n : n);
       const { outbox, taken, aside } = await make(count, (numbers) => (numbers.some((n) => bad.has(number(n))) ? 500 : 200));
       await tryAgain(outbox, 200);
@@ -93,10 +97,12 @@ it("exactly those are set aside, whichever and however many they are", async () 
 });
 
 it("where a whole kind of commands is not taken, they wait", async () => {
-  const { outbox, letters } = await make(100, (numbers) => (numbers.some((n) => n % 4 === 0) ? 500 : 200));
-  await tryAgain(outbox, 60);
-  expect(letters).toEqual([]);
-  expect(outbox.stats()).toMatchObject({ sent: 0, kept: 100 });
+  for (const count of [2, 10, 25, 100]) {
+    const { outbox, letters } = await make(count + 1, (numbers) => (numbers.some((n) => n % 4 < 2) ? 500 : 200));
+    await tryAgain(outbox, 40);
+    expect(letters).toEqual([]);
+    expect(outbox.stats()).toMatchObject({ sent: 0, kept: count + 1 });
+  }
 });
 
 it("what stands alone before a full batch is compared with that", async () => {
@@ -113,6 +119,25 @@ it("not before the time is over, however often it was tried", async () => {
   await tryAgain(outbox, 40);
   expect(sizes).toEqual(Array(sizes.length).fill(50));
   expect(letters).toEqual([]);
+});
+
+it("looks come further and further apart, whoever flushes in between", async () => {
+  const { outbox, sizes } = await make(50, (numbers) => (numbers.some((n) => n % 4 < 2) ? 500 : 200), { patience: 400 });
+  const start = performance.now();
+  // Each look begins with a single command, behind an ordinary try.
+  const looks = () => sizes.filter((size, at) => size === 1 && sizes[at - 1] === 50).length;
+  while (looks() < 4) await outbox.flush(2);
+  expect(performance.now() - start).toBeGreaterThanOrEqual(400 + 40 + 80 + 160);
+});
+
+it("what is taken in a look keeps its order", async () => {
+  const { outbox, taken } = await make(40, (numbers) => (numbers.includes(25) ? 500 : 200));
+  await tryAgain(outbox, 8);
+  const before = taken.length;
+  await tryAgain(outbox, 1);
+  // The first one of each look is the sample, wherever it stands.
+  const [sample, ...first] = [...new Set(taken.slice(before))];
+  expect(first).toEqual(upTo(40).filter((n) => n !== 25 && n !== sample));
 });
 
 it("never, where an outbox is not told to", async () => {
