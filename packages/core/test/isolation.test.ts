@@ -131,13 +131,30 @@ it("looks come further and further apart, whoever flushes in between", async () 
 });
 
 it("what is taken in a look keeps its order", async () => {
-  const { outbox, taken } = await make(40, (numbers) => (numbers.includes(25) ? 500 : 200));
+  const { outbox, taken } = await make(0, (numbers) => (numbers.includes(25) ? 500 : 200), { batchCommands: 40 });
+  await outbox.put(upTo(40).map(String));
+  await outbox.put(upTo(80).slice(40).map(String));
   await tryAgain(outbox, 8);
   const before = taken.length;
   await tryAgain(outbox, 1);
   // The first one of each look is the sample, wherever it stands.
   const [sample, ...first] = [...new Set(taken.slice(before))];
-  expect(first).toEqual(upTo(40).filter((n) => n !== 25 && n !== sample));
+  expect(first).toEqual(upTo(80).filter((n) => n !== 25 && n !== sample));
+});
+
+it("a look ends where the receiver asks for a pause", async () => {
+  const pause: Verdict = { type: "retry", code: "KM_COLLECTOR_BUSY", after: 60_000 };
+  // In each look at another moment.
+  for (let at = 10; at < 30; at++) {
+    const { outbox, sizes, letters } = await make(40, (numbers, call) =>
+      call >= at && numbers.length < 40 ? pause : numbers.includes(25) ? 500 : 200,
+    );
+    while (sizes.length < at) await outbox.flush(2);
+    const paused = sizes.findIndex((size, index) => index + 1 >= at && size < 40) + 1;
+    if (paused > 0) expect(sizes.length).toBe(paused);
+    expect(letters).toEqual([]);
+    await outbox.close(0);
+  }
 });
 
 it("never, where an outbox is not told to", async () => {
@@ -164,18 +181,25 @@ it.each([413, 400])("that it refuses some for good (%i) does not show that it is
   }
 });
 
+it("nor that it refuses all but one for good", async () => {
+  const { outbox, letters } = await make(20, (numbers) => (numbers.includes(7) ? 502 : 400));
+  await tryAgain(outbox, 40);
+  expect(letters).toEqual([]);
+  expect(outbox.stats()).toMatchObject({ sent: 0, kept: 20 });
+});
+
 it("what is refused for good beside it is set aside once, also where the batch has to be split", async () => {
   const { outbox, aside, taken } = await make(100, (numbers): Word => {
     if (numbers.length > 12) return { type: "split" };
-    if (numbers.includes(7)) return 500;
+    if (numbers.includes(93)) return 500;
     return {
       type: "accepted",
       refused: numbers.flatMap((n, index) => (n % 2 === 0 ? [{ index, code: "KM_TIME_RANGE" }] : [])),
     };
   });
   await tryAgain(outbox, 60);
-  expect(sorted(aside())).toEqual(upTo(100).filter((n) => n % 2 === 0 || n === 7));
-  expect(sorted(new Set(taken))).toEqual(upTo(100).filter((n) => n % 2 === 1 && n !== 7));
+  expect(sorted(aside())).toEqual(upTo(100).filter((n) => n % 2 === 0 || n === 93));
+  expect(sorted(new Set(taken))).toEqual(upTo(100).filter((n) => n % 2 === 1 && n !== 93));
   expect(outbox.stats()).toMatchObject({ sent: 49, kept: 0, refused: { KM_TIME_RANGE: 50, KM_REJECTED: 1 } });
 });
 
