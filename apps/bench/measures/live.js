@@ -39,8 +39,10 @@ export const lookedOn = (run, rate) =>
           return sent / took;
         };
         await taken(sized(run, 3, 1.5, 0.2));
+        const order = /** @type {const} */ (["nobody", "reader", "stuck"]);
+        // Back and forth: what waits for the store grows, and the last one would always have most of it.
         for (let round = 0; round < run.rounds; round++)
-          for (const who of /** @type {const} */ (["nobody", "reader", "stuck"])) {
+          for (const who of round % 2 === 0 ? order : order.toReversed()) {
             const socket = who === "nobody" ? undefined : await lookOn(port, who === "reader");
             // What was saved up for a burst is spent.
             if (socket !== undefined) await taken(sized(run, 2, 1, 0.2));

@@ -67,7 +67,7 @@ class FileStorage implements OutboxStorage {
     this.names = new SegmentNames(me);
     this.sender = new Lease(directory, me);
     this.letters = new Letters(directory);
-    this.segments = new Segments(directory, me, (count, detail) =>
+    this.segments = new Segments(directory, me, limits.batchBytes, (count, detail) =>
       this.watcher.lost(count, new KmError("KM_OUTBOX_BROKEN", `${directory}: ${detail}`)),
     );
     this.writers = new Writers(directory, this.names, limits, (segment) => this.segments.add(segment));
@@ -76,7 +76,7 @@ class FileStorage implements OutboxStorage {
   }
 
   get durable(): boolean {
-    return this.memory === undefined && this.segments.unwritten.length === 0;
+    return this.memory === undefined && this.segments.unwritten.size === 0;
   }
 
   watch(watcher: StorageWatcher): void {
@@ -189,7 +189,7 @@ class FileStorage implements OutboxStorage {
 
   /** The disk has not taken an entry: it waits in memory, if there is room for it. */
   private async unwritten(entry: Entry, cause: unknown): Promise<void> {
-    const waits = this.segments.unwritten.reduce((sum, { bytes }) => sum + bytes, entry.bytes.length);
+    const waits = [...this.segments.unwritten].reduce((sum, { bytes }) => sum + bytes, entry.bytes.length);
     if (waits > this.limits.spare) throw cause;
     this.segments.add(new Segment(this.directory, this.names.next(), true, { count: entry.count, bytes: entry.bytes.length }, entry.bytes));
     if (!this.full)

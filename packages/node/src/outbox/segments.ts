@@ -6,8 +6,6 @@ import { isAtWork, type Owner } from "./owner.ts";
 import { Segment } from "./segment.ts";
 import { lookThrough } from "./soundness.ts";
 
-/** How many bytes of segments are held in memory, to send them without reading them back. */
-const HELD = 1 << 20;
 /** Where lines go that are no commands any more. */
 const BROKEN = "broken.ndjson";
 
@@ -24,30 +22,42 @@ export class Segments {
   private readonly me: Owner;
   private readonly lost: (count: number, detail: string) => void;
   private queue: Segment[] = [];
+  /** Those that the disk did not take. */
+  readonly unwritten: Set<Segment> = new Set();
+  /** How many bytes are held in memory, to send them without reading them back. */
+  private readonly most: number;
   /** Those that are being sent. */
   private flying: readonly unknown[] = [];
   /** Names of other processes' files that were sent: a listing that was begun before still has them. */
   private readonly done = new Set<string>();
 
-  /** @param lost is told how many commands cannot be sent any more, and where what is left of them stands */
-  constructor(directory: string, me: Owner, lost: (count: number, detail: string) => void) {
+  /**
+   * @param batchBytes how large a segment can be
+   * @param lost is told how many commands cannot be sent any more, and where what is left of them stands
+   */
+  constructor(directory: string, me: Owner, batchBytes: number, lost: (count: number, detail: string) => void) {
     this.directory = directory;
     this.me = me;
+    this.most = Math.max(batchBytes, 1 << 20);
     this.lost = lost;
-  }
-
-  /** Those that the disk did not take. */
-  get unwritten(): readonly Segment[] {
-    return this.queue.filter((segment) => segment.name === undefined);
   }
 
   add(segment: Segment): void {
     const before = this.queue.findLastIndex((other) => other.stem <= segment.stem);
     this.queue.splice(before + 1, 0, segment);
     this.count(segment, 1);
+    if (segment.name === undefined) this.unwritten.add(segment);
     let held = 0;
-    for (const { data } of this.queue) held += data?.length ?? 0;
-    if (held > HELD) segment.forget();
+    for (const { data } of this.queue) {
+      held += data?.length ?? 0;
+      // Those in front are held: of a long queue few are looked at.
+      if (held > this.most) return segment.forget();
+    }
+  }
+
+  private drop(segment: Segment): void {
+    this.queue = this.queue.filter((other) => other !== segment);
+    this.unwritten.delete(segment);
   }
 
   /** The first lines that fit, at least one if any waits. */
@@ -80,7 +90,7 @@ export class Segments {
       const segment = held.key as Segment;
       this.count(held, -1);
       if (held.count === segment.count) {
-        this.queue = this.queue.filter((other) => other !== segment);
+        this.drop(segment);
         if (!segment.own && segment.name !== undefined) this.done.add(segment.name);
       }
       removals.push(segment.take(held));
@@ -116,7 +126,11 @@ export class Segments {
   /** What is in memory alone goes to disk where that can be written again; true if nothing is left to do. */
   async persist(): Promise<boolean> {
     try {
-      for (const segment of this.unwritten) if (!this.flying.includes(segment)) await segment.persist();
+      for (const segment of this.unwritten) {
+        if (this.flying.includes(segment)) continue;
+        await segment.persist();
+        this.unwritten.delete(segment);
+      }
       return true;
     } catch {
       return false;
@@ -167,7 +181,7 @@ export class Segments {
     if (lost < 0) this.found -= lost;
     else if (lost > 0) this.lost(lost, BROKEN);
     if (segment.count > 0) return true;
-    this.queue = this.queue.filter((other) => other !== segment);
+    this.drop(segment);
     await segment.take({ count: 0, bytes: new Uint8Array(0) });
     return false;
   }
@@ -176,9 +190,10 @@ export class Segments {
   private vanished(segment: Segment, alone: boolean): boolean {
     if (alone && segment.own && segment.data !== undefined) {
       segment.name = undefined;
+      this.unwritten.add(segment);
       return true;
     }
-    this.queue = this.queue.filter((other) => other !== segment);
+    this.drop(segment);
     this.count(segment, -1);
     if (!segment.own) this.found -= segment.count;
     else if (alone) this.lost(segment.count, `${segment.name} is gone`);
