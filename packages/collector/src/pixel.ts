@@ -43,7 +43,7 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
     };
     try {
       if (method === "OPTIONS") return void response.writeHead(204, PREFLIGHT).end();
-      pipelinedOn(request.socket).call();
+      pipelinedOn(request.socket).call(request.headers["user-agent"] === undefined);
       if (method === "POST") return void call(target.kind, target.query, response, request).catch(failed);
       const kept = classicCall(target.kind, target.query, access, door);
       // Not at once: what the next call in the same packet shows must be known before.
@@ -58,9 +58,8 @@ export function answerPixels(next: RequestListener, access: Access, door: Door, 
 function send(response: ServerResponse, error?: KmError, last = false): void {
   const { req } = response;
   const calls = pipelinedOn(req.socket);
-  if (calls.answered()) return write(response, error, last);
-  const size = req.rawHeaders.reduce((sum, text) => sum + text.length, (req.url ?? "").length);
-  calls.hold(() => write(response, error, last), size, last || !response.shouldKeepAlive);
+  if (calls.answered()) write(response, error, last);
+  else calls.hold(() => write(response, error, last), req, last || !response.shouldKeepAlive);
 }
 
 function write(response: ServerResponse, error: KmError | undefined, last: boolean): void {
