@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import net from "node:net";
 import { hostname } from "node:os";
-import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext, vi } from "vitest";
 import { type Running, raw, runCollector } from "./collector-fixture.ts";
 import { type Language, languages, missing, openWorkplace } from "./languages.ts";
 
@@ -120,7 +121,11 @@ const keyOf = (at: number) => `key-${at}`;
 
 let running: Running;
 beforeAll(async () => {
-  const keys = [...ways.map((_, at) => keyOf(at)), "flood", "twice"].map((key) => ({ key, product: key, kind: "server" as const }));
+  const keys = [...ways.map((_, at) => keyOf(at)), "flood", "alone", "twice"].map((key) => ({
+    key,
+    product: key,
+    kind: "server" as const,
+  }));
   running = await runCollector({ keys, admin });
 });
 afterAll(async () => {
@@ -163,7 +168,8 @@ describe("every call arrives that comes by", () => {
 
 it("20,000 calls on one connection arrive whose sender reads no answer and closes, though the first one says nothing", async () => {
   // Were the first one answered before all of them are read, writing to a connection that is gone would drop it, with all that had arrived.
-  const head = " HTTP/1.1\r\nHost: trk.kissmetrics.com\r\n\r\n";
+  // It names a program: without that its answer would wait in any case.
+  const head = " HTTP/1.1\r\nHost: trk.kissmetrics.com\r\nUser-Agent: a program\r\n\r\n";
   const many = `GET /e?_k=wrong&_n=Nothing${head}${Array.from({ length: 20_000 }, (_, n) => `GET /e?_k=flood&_p=p&_n=Call+${n}${head}`).join("")}`;
   await new Promise<void>((resolve, reject) => {
     const socket = net.connect(running.port, "127.0.0.1");
@@ -174,6 +180,27 @@ it("20,000 calls on one connection arrive whose sender reads no answer and close
     socket.write(many, () => socket.destroy());
   });
   await vi.waitFor(async () => expect(await names("flood")).toHaveLength(20_000), { timeout: 20_000, interval: 200 });
+});
+
+it("a call that names no program is taken for the first of several: its answer waits, one that does has its own at once", async () => {
+  // The collector's waiting stands still.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const call = async (name: string, header: string) => {
+    const socket = net.connect(running.port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "connect");
+    socket.resume().write(`GET /e?_k=alone&_p=p&_n=${name} HTTP/1.1\r\nHost: trk.kissmetrics.com\r\n${header}\r\n`);
+    return socket;
+  };
+  const bare = await call("Bare", "");
+  // Whose answers come has been kept, and what came before it as well.
+  for (let n = 0; n < 3; n++) await once(await call(`Named+${n}`, "User-Agent: a program\r\n"), "data");
+  await once(await call("Last", "Connection: close\r\n"), "data");
+  expect(bare.bytesRead).toBe(0);
+  const answered = once(bare, "data");
+  await vi.advanceTimersByTimeAsync(100);
+  await answered;
 });
 
 it("properties of two events that are one by their name and second are both set", async () => {

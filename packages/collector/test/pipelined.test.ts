@@ -161,6 +161,22 @@ it("no more than 64 MB of requests are held back; beyond that the connection tha
   for (const { socket } of [few, again, more]) socket.emit("close");
 });
 
+it("whoever takes no answers any more is written none", async () => {
+  const { socket, connection, written } = pipelined(2);
+  connection.call();
+  socket.destroy(Object.assign(new Error("EPIPE"), { syscall: "write" }));
+  expect(socket.destroyed).toBe(false);
+  expect(atOnce(connection)).toBe(false);
+  await once(socket, "close");
+  expect(written).toEqual([0, 1]);
+  // Nor is anything held for them: this is more than may be.
+  for (let n = 0; n < 700; n++) {
+    connection.call();
+    answer(connection, () => written.push(n), request(100_000), false);
+  }
+  expect(written).toEqual([0, 1]);
+});
+
 /** Sends calls in a thread of its own, reads no answer, and closes behind the last ones, while the thread that asks stands still. */
 const sender = `
 const { parentPort, workerData: { port, closed } } = require("node:worker_threads");
